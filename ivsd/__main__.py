@@ -1,0 +1,5 @@
+import sys
+
+from ivsd.cli import main
+
+sys.exit(main())

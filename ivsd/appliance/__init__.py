@@ -1,0 +1,1 @@
+"""The box itself: the service manager and the journal."""

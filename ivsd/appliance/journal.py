@@ -1,0 +1,77 @@
+"""The journal: one line per outcome, with fields that `journalctl` can filter by.
+
+Under systemd, and with systemd-python installed, lines go to the journal with their fields;
+otherwise to stderr. Every line passes one filter that takes tokens out (law 8): the libraries
+below us may log a URL.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+
+from ivsd.events import Outcome, Result
+
+log = logging.getLogger("ivsd")
+
+_SECRETS = re.compile(r"((?:access_token|cardNumber|password)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]+")
+
+
+def scrub(text: str) -> str:
+    """Take tokens, card numbers and passwords out of a text."""
+    return _SECRETS.sub(r"\1…", text)
+
+
+class _Scrubbed(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = scrub(record.getMessage()), None
+        return True
+
+
+def set_up(level: int = logging.INFO) -> None:
+    """Send the log where this machine wants it."""
+    handler = _journal_handler() or _stderr_handler()
+    handler.addFilter(_Scrubbed())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # What urllib3 has to say reaches us as a typed error; its debug lines hold whole URLs.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+def _journal_handler() -> logging.Handler | None:
+    if "JOURNAL_STREAM" not in os.environ:
+        return None
+    try:
+        from systemd.journal import JournalHandler
+    except ImportError:
+        return None
+    handler: logging.Handler = JournalHandler(SYSLOG_IDENTIFIER="ivsd")
+    return handler
+
+
+def _stderr_handler() -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    return handler
+
+
+def write_outcome(outcome: Outcome) -> None:
+    """Write how one input ended."""
+    level = logging.WARNING if outcome.result is Result.FAILED else logging.INFO
+    after_ms = (outcome.at - outcome.pressed_at) * 1000
+    log.log(
+        level,
+        "%s (%s): %s: %s",
+        outcome.source,
+        outcome.action,
+        outcome.result,
+        outcome.reason,
+        extra={
+            "IVSD_CONTROL": outcome.source,
+            "IVSD_ACTION": outcome.action,
+            "IVSD_OUTCOME": outcome.result.value,
+            "IVSD_REASON": outcome.reason,
+            "IVSD_AFTER_MS": f"{after_ms:.0f}",
+        },
+    )

@@ -1,0 +1,136 @@
+"""The commands a technician types. No logic of its own: each hands over to its part."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from ivsd import __version__
+from ivsd.config import ConfigError, load, load_world
+
+DEFAULT_CONFIG = Path("/etc/ivsd/ivsd.yaml")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code (0 well, 1 it failed, 2 wrong usage)."""
+    args = _parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _run(args: argparse.Namespace) -> int:
+    from ivsd.appliance import journal
+    from ivsd.daemon import Daemon
+
+    journal.set_up()
+    daemon = Daemon(args.config)
+    signal.signal(signal.SIGTERM, lambda *_: daemon.stop())
+    signal.signal(signal.SIGINT, lambda *_: daemon.stop())
+    signal.signal(signal.SIGHUP, lambda *_: daemon.reload())
+    return daemon.run()
+
+
+def _check(args: argparse.Namespace) -> int:
+    try:
+        load(args.file)
+    except ConfigError as e:
+        print(e)
+        return 1
+    print(f"{args.file}: all right")
+    return 0
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from ivsd.demo import run
+
+    return run(
+        valt_version=args.valt_version,
+        scenario=args.scenario,
+        panel=sys.stdout.isatty() and sys.stdin.isatty() and args.scenario is None,
+    )
+
+
+def _simulate(args: argparse.Namespace) -> int:
+    from ivsd.valt.simulator import Quirks, Simulator, World, WorldSpec, sample
+
+    try:
+        spec = load_world(args.world, WorldSpec) if args.world else sample()
+        world = World(
+            spec, version=args.valt_version, quirks=Quirks.with_settings(args.quirk or [])
+        )
+    except (ConfigError, ValueError) as e:
+        print(e, file=sys.stderr)
+        return 1
+    simulator = Simulator(
+        world,
+        host=args.host,
+        port=args.port,
+        username=args.user,
+        password=args.password,
+        delay_s=args.delay_ms / 1000,
+        log=lambda line: print(line, flush=True),
+    )
+    try:
+        simulator.start()
+    except OSError as e:
+        print(f"cannot listen on {args.host} port {args.port}: {e.strerror}", file=sys.stderr)
+        return 1
+    print(f"VALT {args.valt_version} simulator at {simulator.url}, Ctrl-C ends it", flush=True)
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    signal.signal(signal.SIGINT, lambda *_: ended.set())
+    ended.wait()
+    simulator.stop()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ivsd", description="Buttons, PINs and badges at the door become VALT recordings."
+    )
+    parser.add_argument("--version", action="version", version=f"ivsd {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the daemon of this box")
+    run.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
+    run.set_defaults(run=_run)
+
+    check = commands.add_parser("check", help="explain what is wrong with a configuration file")
+    check.add_argument("file", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+    check.set_defaults(run=_check)
+
+    demo = commands.add_parser(
+        "demo",
+        help="try the daemon on this screen, against a simulated VALT server",
+        description="In a terminal: a front panel with keys. Elsewhere: a short scenario, which "
+        "ends with 0 only if the server really recorded what was pressed.",
+    )
+    demo.add_argument("--valt-version", default="6.5.2", metavar="VERSION")
+    demo.add_argument("--scenario", type=Path, metavar="FILE", help="play this file, no panel")
+    demo.set_defaults(run=_demo)
+
+    simulate = commands.add_parser("simulate", help="run the simulated VALT server alone")
+    simulate.add_argument("--host", default="127.0.0.1", metavar="ADDRESS")
+    simulate.add_argument("--port", type=int, default=8088)
+    simulate.add_argument("--user", default="admin")
+    simulate.add_argument(
+        "--password", default="admin", help="known to everybody: never a real one"
+    )
+    simulate.add_argument("--valt-version", default="6.5.2", metavar="VERSION")
+    simulate.add_argument(
+        "--world", type=Path, metavar="FILE", help="rooms, users, ... of your own"
+    )
+    simulate.add_argument("--delay-ms", type=float, default=0.0, help="wait before each reply")
+    simulate.add_argument(
+        "--quirk", action="append", metavar="NAME=VALUE",
+        help="the other answer to an open question of the API, such as pause_resets_time=never",
+    )  # fmt: skip
+    simulate.set_defaults(run=_simulate)
+    return parser

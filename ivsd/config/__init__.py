@@ -1,0 +1,16 @@
+"""The configuration file: load, check, explain. Nothing else in ivsd reads YAML."""
+
+from ivsd.config.load import Salvaged, load, load_world, password, salvage
+from ivsd.config.problems import ConfigError, Problem
+from ivsd.config.schema import Config
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Problem",
+    "Salvaged",
+    "load",
+    "load_world",
+    "password",
+    "salvage",
+]

@@ -1,0 +1,198 @@
+"""Read ivsd.yaml: the checks of single keys are in the schema, those between keys are here."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ivsd.config.checker import Checked, read
+from ivsd.config.problems import ConfigError, Problem, nearest
+from ivsd.config.schema import (
+    Config,
+    Control,
+    Inputs,
+    LampKind,
+    Lights,
+    Match,
+    Role,
+    Valt,
+)
+from ivsd.outputs.patterns import LIGHT_LANGUAGE
+from ivsd.valt.model import Secret
+
+T = TypeVar("T")
+
+_KEY_NAME = re.compile(r"(KEY|BTN)_[A-Z0-9_]+")
+
+CREDENTIAL = "valt-password"
+"""Name of the systemd credential; when there is one it wins over the file (decision 5)."""
+
+
+@dataclass(frozen=True)
+class Salvaged:
+    """The sections of a wrong file in which nothing is wrong.
+
+    With them a box whose server address is mistyped still answers every press, and its lamps
+    show what is the matter.
+    """
+
+    controls: dict[str, Control]
+    inputs: Inputs
+    lights: Lights
+
+
+def load(path: Path) -> Config:
+    """Read and check the file; raises ConfigError with every problem in it."""
+    checked = _check(path)
+    checked.raise_if_wrong()
+    assert checked.value is not None
+    return checked.value
+
+
+def salvage(path: Path) -> Salvaged:
+    """Take what is right from a wrong file; never raises."""
+    checked = _check(path)
+
+    def section(name: str, otherwise: T) -> T:
+        found = checked.sections.get(name)
+        return found if found is not None and checked.is_sound(name) else otherwise
+
+    return Salvaged(
+        section("controls", {}), section("inputs", Inputs()), section("lights", Lights())
+    )
+
+
+def load_world(path: Path, schema: type[T]) -> T:
+    """Read a simulator's world; raises ConfigError with every problem in it."""
+    checked = read(path, schema)
+    checked.raise_if_wrong()
+    assert checked.value is not None
+    return checked.value
+
+
+def _check(path: Path) -> Checked[Config]:
+    checked = read(path, Config)
+    sections = checked.sections
+    controls: dict[str, Control] = sections.get("controls") or {}
+    if (valt := sections.get("valt")) is not None:
+        _check_valt(checked, valt)
+    if (inputs := sections.get("inputs")) is not None:
+        _check_inputs(checked, inputs, controls)
+    if (lights := sections.get("lights")) is not None:
+        _check_lights(checked, lights)
+    _check_lines(checked, sections.get("inputs") or Inputs(), sections.get("lights") or Lights())
+    return checked
+
+
+def _check_valt(checked: Checked[Config], valt: Valt) -> None:
+    if valt.password is not None and valt.password_file is not None:
+        checked.complain("valt.password", "is given twice: keep password_file, remove password")
+    if valt.password_file is not None:
+        path = checked.path.parent / valt.password_file
+        if not path.exists():
+            checked.complain("valt.password_file", f"there is no file {str(path)!r}")
+
+
+def _check_inputs(checked: Checked[Config], inputs: Inputs, controls: dict[str, Control]) -> None:
+    seen: set[str] = set()
+    for number, keyboard in enumerate(inputs.keyboards, 1):
+        at = f"inputs.keyboards.{number}"
+        if keyboard.name in seen:
+            checked.complain(f"{at}.name", f"{keyboard.name!r} is the name of another one, too")
+        seen.add(keyboard.name)
+        if keyboard.match == Match():
+            checked.complain(f"{at}.match", "says nothing: give path, id, name or port")
+        if keyboard.role is Role.KEYS and not keyboard.keys:
+            checked.complain(f"{at}.keys", "is missing: role keys needs key -> control")
+        for name, control in keyboard.keys.items():
+            if not _KEY_NAME.fullmatch(name):
+                checked.complain(
+                    f"{at}.keys.{name}", "is no key: use the kernel's names, such as KEY_KPPLUS"
+                )
+            _check_control(checked, f"{at}.keys.{name}", control, controls)
+    for number, button in enumerate(inputs.buttons, 1):
+        _check_control(
+            checked, f"inputs.buttons.{number}.control", button.control, controls
+        )  # fmt: skip
+
+
+def _check_control(
+    checked: Checked[Config], at: str, control: str, controls: dict[str, Control]
+) -> None:
+    if not checked.has(f"controls.{control}"):
+        hint = nearest(control, controls) if controls else "there are no controls"
+        checked.complain(at, f"{control!r} is not under “controls”; {hint}")
+
+
+def _check_lights(checked: Checked[Config], lights: Lights) -> None:
+    for name in lights.states:
+        _check_state(checked, f"lights.states.{name}", name)
+    seen: set[str] = set()
+    for number, lamp in enumerate(lights.lamps, 1):
+        at = f"lights.lamps.{number}"
+        if lamp.name in seen:
+            checked.complain(f"{at}.name", f"{lamp.name!r} is the name of another one, too")
+        seen.add(lamp.name)
+        wanted = 3 if lamp.kind is LampKind.RGB else 1
+        if len(lamp.lines) != wanted:
+            what = "three lines, red, green and blue" if wanted == 3 else "one line"
+            checked.complain(f"{at}.lines", f"a lamp of kind {lamp.kind} has {what}")
+        for name in lamp.states:
+            _check_state(checked, f"{at}.states.{name}", name)
+
+
+def _check_state(checked: Checked[Config], at: str, name: str) -> None:
+    if name not in LIGHT_LANGUAGE:
+        checked.complain(at, f"is no state of the room; {nearest(name, LIGHT_LANGUAGE)}")
+
+
+def _check_lines(checked: Checked[Config], inputs: Inputs, lights: Lights) -> None:
+    """A GPIO line has one owner."""
+    used: dict[tuple[str, int | str], str] = {}
+    for number, button in enumerate(inputs.buttons, 1):
+        at = f"inputs.buttons.{number}.line"
+        _claim(checked, used, (button.chip, button.line), at)
+    for number, lamp in enumerate(lights.lamps, 1):
+        for line in lamp.lines:
+            _claim(checked, used, (lamp.chip, line), f"lights.lamps.{number}.lines")
+
+
+def _claim(
+    checked: Checked[Config],
+    used: dict[tuple[str, int | str], str],
+    line: tuple[str, int | str],
+    at: str,
+) -> None:
+    if line in used:
+        checked.complain(at, f"line {line[1]} of {line[0]} is used by {used[line]}, too")
+    used.setdefault(line, at)
+
+
+def password(config: Config, path: Path) -> Secret:
+    """Find the VALT password: systemd credential, password file, or the key itself.
+
+    Raises ConfigError naming the file that cannot be read.
+    """
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and (Path(credentials) / CREDENTIAL).is_file():
+        return _secret_in(Path(credentials) / CREDENTIAL)
+    if config.valt.password_file is not None:
+        return _secret_in(path.parent / config.valt.password_file)
+    if config.valt.password is not None:
+        return config.valt.password
+    text = "is missing: give a password_file, a password or a systemd credential"
+    raise ConfigError([Problem(str(path), 0, "valt.password_file", text)])
+
+
+def _secret_in(path: Path) -> Secret:
+    try:
+        text = path.read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as e:
+        why = e.strerror if isinstance(e, OSError) else "is no UTF-8 text"
+        raise ConfigError([Problem(str(path), 0, "", f"password file: {why}")]) from None
+    if not text:
+        raise ConfigError([Problem(str(path), 0, "", "password file: is empty")])
+    return Secret(text)

@@ -1,0 +1,221 @@
+"""The configuration as types: every key with its sentence, its default and its range.
+
+`config/ivsd.yaml` is the commented example of exactly these keys; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+import string
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar, Literal
+from urllib.parse import urlsplit
+
+from ivsd.config.checker import key
+from ivsd.events import Action
+from ivsd.outputs.lamp import Colour
+from ivsd.outputs.patterns import Pattern
+from ivsd.valt.model import MARKER_COLOURS, Secret
+
+# -- checks of single values: each returns what is wrong, or None ------------------------------
+
+
+def _web_address(url: str) -> str | None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return f"{url!r} is no web address: use https://NAME or http://NAME"
+    if parts.username or parts.password:
+        return "must not hold a password: use valt.username and valt.password_file"
+    if parts.query or parts.fragment:
+        return f"{url!r} must be the plain address of the server, such as https://valt.example.com"
+    return None
+
+
+def _trust(verify: str) -> str | None:
+    if verify == "system":
+        return None
+    if verify.startswith("sha256:"):
+        digits = verify.removeprefix("sha256:").replace(":", "")
+        if re.fullmatch(r"[0-9A-Fa-f]{64}", digits):
+            return None
+        return "a fingerprint is “sha256:” and 64 hexadecimal digits"
+    if not Path(verify).is_file():
+        return (
+            f"there is no file {verify!r}: use system, the path of a CA file, or sha256:FINGERPRINT"
+        )
+    try:
+        ssl.create_default_context(cafile=verify)
+    except (OSError, ssl.SSLError):
+        return f"{verify!r} is no CA file in PEM form"
+    return None
+
+
+_NAME_PARTS = ("date", "time", "user", "room")
+
+
+def _recording_name(pattern: str) -> str | None:
+    try:
+        used = [name for _, name, _, _ in string.Formatter().parse(pattern) if name is not None]
+    except ValueError:
+        return "has a lone { or }: write {{ or }} for the sign itself"
+    unknown = [name for name in used if name not in _NAME_PARTS]
+    if unknown:
+        return f"{{{unknown[0]}}} is not known: use {{date}}, {{time}}, {{user}} or {{room}}"
+    return None if pattern.strip() else "must not be empty"
+
+
+def _marker_colour(colour: str) -> str | None:
+    known = ", ".join(MARKER_COLOURS)
+    return None if colour in MARKER_COLOURS else f"{colour!r} is no marker colour: use {known}"
+
+
+def _device_id(text: str) -> str | None:
+    if re.fullmatch(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}", text):
+        return None
+    return f"{text!r} is no USB id: use four and four hexadecimal digits, such as “08ff:0009”"
+
+
+# -- the keys -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Valt:
+    url: str = key("address of the VALT server, such as https://valt.example.com",
+                   check=_web_address)  # fmt: skip
+    username: str = key("VALT account of this box")
+    password: Secret | None = key("that account's password; better in password_file", None)
+    password_file: Path | None = key("file that holds only the password", None)
+    verify: str = key(
+        "which certificates are trusted: system, a CA file, or sha256:FINGERPRINT",
+        "system",
+        check=_trust,
+    )
+    timeout_s: float = key("a whole exchange may take so long", 5.0, at_least=0.5, at_most=60)
+    poll_interval_s: float = key("how often the room is read", 1.0, at_least=0.2, at_most=60)
+    failure_reauth_s: float = key(
+        "wait after a refused log-in", 30.0, at_least=5, at_most=3600
+    )  # fmt: skip
+    success_reauth_s: float = key(
+        "log in anew after so long", 86400.0, at_least=60, at_most=604800
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recording:
+    name: str = key(
+        "may use {date}, {time}, {user}, {room}", "{room} {date} {time}", check=_recording_name
+    )
+    author: int | None = key("VALT user id of recordings that a button started", None, at_least=1)
+    template: dict[str, str] = key("required fields of the site's template: id -> text",
+                                   factory=dict)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Control:
+    SHORTHAND: ClassVar[str] = "action"
+    action: Action = key("what it does")
+    name: str = key("name of the marker", "Marker")
+    colour: str = key("colour of the marker (VALT 5.x)", "red", check=_marker_colour)
+
+
+class Role(StrEnum):
+    """What the keys of an evdev device mean."""
+
+    BADGE = "badge"
+    PIN = "pin"
+    KEYS = "keys"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Match:
+    path: Path | None = key("its file, best one of /dev/input/by-id/", None)
+    id: str | None = key("its USB id VENDOR:PRODUCT", None, check=_device_id)
+    name: str | None = key("its name, whole", None)
+    port: str | None = key("its physical port, as the kernel names it", None)
+
+
+@dataclass(frozen=True)
+class Keyboard:
+    name: str = key("your name for it")
+    match: Match = key("which device it is: path, id, name, port, as few as make it unique")
+    role: Role = key("badge, pin, keys, or auto (badge or PIN by its speed)", Role.AUTO)
+    keys: dict[str, str] = key("key -> control, such as KEY_KPPLUS: marker", factory=dict)
+    grab: bool = key("take it for ivsd alone, so that nothing is typed elsewhere", True)
+
+
+Pull = Literal["up", "down", "none"]
+"""The bias of an input line."""
+
+Level = Literal["low", "high"]
+"""The electrical level that means “pressed” or “lit”."""
+
+
+@dataclass(frozen=True)
+class Button:
+    control: str = key("the control it is")
+    line: int | str = key("number or name of the GPIO line")
+    chip: str = key("GPIO chip: its name, file or label", "gpiochip0")
+    pull: Pull = key("bias: up, down or none", "up")
+    active: Level = key("level while it is pressed: low or high", "low")
+    bounce_ms: int = key("the contact must be stable for so long", 10, at_least=0, at_most=500)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    keyboards: list[Keyboard] = key("keyboards, keypads, badge readers", factory=list)
+    buttons: list[Button] = key("buttons on GPIO lines", factory=list)
+
+
+@dataclass(frozen=True)
+class State:
+    colour: Colour | None = key("off, red, green, blue, yellow, magenta, cyan or white", None)
+    pattern: Pattern | None = key("off, on, slow, flicker, blip, blink1 to blink8", None)
+
+
+class LampKind(StrEnum):
+    """How a lamp is built."""
+
+    LED = "led"
+    RGB = "rgb"
+
+
+class Shows(StrEnum):
+    """What a lamp is for: all of the light language, or only whether a recording is there."""
+
+    STATUS = "status"
+    RECORDING = "recording"
+
+
+@dataclass(frozen=True)
+class LampConfig:
+    name: str = key("your name for it")
+    lines: list[int | str] = key("its GPIO line; three for rgb: red, green, blue")
+    kind: LampKind = key("led (one colour) or rgb", LampKind.LED)
+    shows: Shows = key("status, or recording for a sign over the door", Shows.STATUS)
+    chip: str = key("GPIO chip: its name, file or label", "gpiochip0")
+    active: Level = key("level while it is lit: low or high", "high")
+    states: dict[str, State] = key("this lamp's own looks, over those of lights.states",
+                                   factory=dict)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lights:
+    states: dict[str, State] = key("state -> colour and pattern, where the default is not liked",
+                                   factory=dict)  # fmt: skip
+    lamps: list[LampConfig] = key("the lamps", factory=list)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole of ivsd.yaml."""
+
+    valt: Valt = key("the VALT server")
+    room: int | str = key("id or name of the room this box belongs to")
+    recording: Recording = key("how recordings are made", factory=Recording)
+    controls: dict[str, Control] = key("control -> action", factory=dict)
+    inputs: Inputs = key("what a hand or a badge can touch", factory=Inputs)
+    lights: Lights = key("what people see", factory=Lights)

@@ -1,0 +1,421 @@
+"""The controller: step(event, now) -> commands and the next deadline.
+
+Pure: no clock, no I/O, no thread, no log. What a press means in a state of the room is in
+`table`; here is everything around it: the link to the server may be down, another press may
+be under way, an answer may be lost, a poll may be old news.
+
+Promises kept here:
+* Every input gets exactly one outcome, within its deadline, whatever the workers do.
+* The light is a function of the confirmed state, the pending press and the link.
+* A start or stop is sent once. If its answer is lost, the room's state decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ivsd.controller.pending import ALREADY, DONE, MarkerPress, Pending, Press, Stage, request_for
+from ivsd.controller.table import Do, Fail, Ignore, decide
+from ivsd.controller.truth import RoomTruth
+from ivsd.events import (
+    Action,
+    AddMarker,
+    Answered,
+    Ask,
+    AskFailed,
+    Binding,
+    BoxFault,
+    Command,
+    DeviceFound,
+    DeviceLost,
+    Event,
+    FindUser,
+    LightView,
+    Note,
+    Outcome,
+    PollNow,
+    Pressed,
+    Receipt,
+    Reconfigured,
+    RenewalFailed,
+    Report,
+    Request,
+    Result,
+    RoomInformed,
+    RoomPolled,
+    Rules,
+    Scanned,
+    Show,
+    WatchFailed,
+)
+from ivsd.valt.errors import NoReply, NotAllowed, Refused, ValtError
+from ivsd.valt.model import RoomState, RoomStatus, User
+
+GRACE_S = 1.0  # a worker's own time-out comes first; this is for a worker that is stuck
+CHECK_S = 2.0  # how long one poll may take that tells why a press was refused
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What follows from one event; `deadline` is when the next Tick is wanted."""
+
+    commands: list[Command]
+    deadline: float | None
+
+
+class Controller:
+    """Decides for one room. Feed it every event, in order, with the time it is handled."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._truth = RoomTruth()
+        self._pending: Pending | None = None
+        self._markers: dict[int, MarkerPress] = {}  # sent, by the id of their ask
+        self._held_markers: list[MarkerPress] = []  # pressed while the start is under way
+        self._missing: dict[str, str] = {}  # device -> problem
+        self._last_ask = 0
+        self._receipt: Receipt | None = None
+        self._receipt_no = 0
+        self._view: LightView | None = None
+        self._out: list[Command] = []
+
+    def step(self, event: Event, now: float) -> Step:
+        """Take one event and answer with what is to be done."""
+        self._out = []
+        self._handle(event, now)
+        self._expire(now)
+        self._refresh_view()
+        return Step(self._out, self._next_deadline())
+
+    def _handle(self, event: Event, now: float) -> None:
+        match event:
+            case Pressed(control, at):
+                self._pressed(control, at, now)
+            case Scanned():
+                self._scanned(event, now)
+            case RoomPolled():
+                self._polled(event, now)
+            case RoomInformed():
+                self._truth.informed(event)
+            case WatchFailed(error):
+                self._watch_failed(error, now)
+            case RenewalFailed(error):
+                self._note(
+                    f"the daily log-in failed, the old one is used on: {error}", problem=True
+                )
+            case Answered():
+                self._answered(event, now)
+            case AskFailed(ask, error):
+                self._ask_failed(ask, error, now)
+            case DeviceLost(device, problem):
+                if self._missing.get(device) != problem:
+                    self._missing[device] = problem
+                    self._note(problem, problem=True)
+            case DeviceFound(device):
+                self._missing.pop(device, None)
+                self._note(f"{device}: ready")
+            case Reconfigured(rules, new_room):
+                self._reconfigured(rules, new_room, now)
+            case _:  # Released, Tick: nothing but what time brings
+                pass
+
+    # -- presses --------------------------------------------------------------------------
+
+    def _pressed(self, control: str, at: float, now: float) -> None:
+        binding = self._rules.bindings.get(control)
+        press = Press(control, binding.action.value if binding else "none", at)
+        if self._hindered(press, now):
+            return
+        if binding is None:
+            self._end(press, Result.IGNORED, "nothing is bound to this control", now)
+        elif binding.action is Action.MARKER:
+            self._marker(press, binding, now)
+        elif (verb := self._verb(press, binding.action, now)) is not None:
+            self._begin(press, verb, Stage.ASKED, now)
+            self._ask_to_act(self._rules.default_author, "", now)
+
+    def _scanned(self, event: Scanned, now: float) -> None:
+        press = Press(event.reader, event.kind.value, event.at)
+        if self._hindered(press, now, Receipt.DENIED):
+            return
+        verb = self._verb(press, Action.RECORD_TOGGLE, now)
+        if verb is not None:
+            self._begin(press, verb, Stage.LOOK_UP, now)
+            self._ask(FindUser(event.number), now)
+
+    def _hindered(self, press: Press, now: float, receipt: Receipt = Receipt.REFUSED) -> bool:
+        """The any-state row: without configuration or without a known state, nothing goes."""
+        if self._rules.config_problem:
+            self._end(press, Result.FAILED, self._rules.config_problem, now, receipt)
+        elif self._truth.current is None:
+            why = str(self._truth.link_error or "the server was not reached yet")
+            self._end(press, Result.FAILED, f"the room's state is unknown: {why}", now, receipt)
+        else:
+            return False
+        return True
+
+    def _verb(self, press: Press, action: Action, now: float) -> Action | None:
+        """Find what to ask of the server; None when the press is answered without it."""
+        status = self._truth.current
+        assert status is not None
+        if self._pending is not None:
+            busy = f"busy: {self._pending.press.source} is being carried out"
+            self._end(press, Result.IGNORED, busy, now)
+            return None
+        shown_for_s = press.at - self._truth.flipped_at
+        if action is Action.RECORD_TOGGLE and shown_for_s < self._rules.just_started_s:
+            what = "started" if status.has_recording else "stopped"
+            self._end(press, Result.IGNORED, f"the recording was just {what}", now)
+            return None
+        match decide(action, status.acts_as):
+            case Do(verb):
+                return verb
+            case Ignore(reason):
+                self._end(press, Result.IGNORED, reason, now)
+            case Fail(reason):
+                self._end(press, Result.FAILED, reason, now)
+        return None
+
+    def _begin(self, press: Press, verb: Action, stage: Stage, now: float) -> None:
+        assert self._truth.status is not None
+        deadline = now + self._rules.reply_timeout_s + GRACE_S
+        self._pending = Pending(press, verb, self._truth.status, stage, 0, deadline)
+
+    def _ask_to_act(self, author: int | None, user: str, now: float) -> None:
+        assert self._pending is not None
+        self._pending.stage = Stage.ASKED
+        self._pending.deadline = now + self._rules.reply_timeout_s + GRACE_S
+        self._ask(request_for(self._pending.verb, author, user), now)
+
+    def _ask(self, request: Request, now: float) -> None:
+        self._last_ask += 1
+        if self._pending is not None and not isinstance(request, AddMarker):
+            self._pending.ask = self._last_ask
+        self._out.append(Ask(self._last_ask, request, now + self._rules.reply_timeout_s))
+
+    # -- markers: always taken while a recording is there or is being started ---------------
+
+    def _marker(self, press: Press, binding: Binding, now: float) -> None:
+        assert self._truth.status is not None
+        marker = MarkerPress(press, binding, now + self._rules.reply_timeout_s + GRACE_S)
+        decision = decide(Action.MARKER, self._truth.status.acts_as)
+        if isinstance(decision, Do):
+            self._send_marker(marker, now)
+        elif self._pending is not None and self._pending.verb is Action.START:
+            self._held_markers.append(marker)
+        else:
+            self._end(press, Result.FAILED, decision.reason, now)
+
+    def _send_marker(self, marker: MarkerPress, now: float) -> None:
+        recording = self._truth.clock.recording
+        if recording is None:
+            self._end(marker.press, Result.FAILED, "the server does not name the recording", now)
+            return
+        time_s = int(self._truth.clock.position_s(marker.press.at))
+        binding = marker.binding
+        self._ask(AddMarker(recording, binding.marker_name, binding.marker_colour, time_s), now)
+        deadline = now + self._rules.reply_timeout_s + GRACE_S
+        self._markers[self._last_ask] = replace(marker, deadline=deadline, time_s=time_s)
+
+    def _release_held_markers(self, now: float) -> None:
+        held, self._held_markers = self._held_markers, []
+        for marker in held:
+            if self._truth.has_recording:
+                self._send_marker(marker, now)
+            else:
+                self._end(marker.press, Result.FAILED, "the recording was not started", now)
+
+    # -- what the server answers ------------------------------------------------------------
+
+    def _answered(self, event: Answered, now: float) -> None:
+        if (marker := self._markers.pop(event.ask, None)) is not None:
+            minutes, seconds = divmod(marker.time_s, 60)
+            text = f"marker “{marker.binding.marker_name}” at {minutes:02}:{seconds:02}"
+            self._end(marker.press, Result.DONE, text, now, Receipt.MARKED)
+            return
+        pending = self._pending
+        if pending is None or pending.ask != event.ask:
+            self._out.append(PollNow())  # the late answer to a press that was given up
+            return
+        if pending.stage is Stage.LOOK_UP:
+            users = event.result if isinstance(event.result, tuple) else ()
+            self._identified(pending, users, now)
+            return
+        recording = event.result if isinstance(event.result, int | str) else None
+        self._truth.answered(
+            pending.confirmed(recording), pending.before, DONE[pending.verb],
+            event.sent_at, event.at, self._rules.settle_s,
+        )  # fmt: skip
+        self._out.append(PollNow())
+        self._finish(Result.DONE, DONE[pending.verb], now)
+
+    def _identified(self, pending: Pending, users: tuple[User, ...], now: float) -> None:
+        assert self._truth.status is not None
+        if len(users) != 1:
+            why = "nobody has this number" if not users else "several VALT users have this number"
+            self._finish(Result.FAILED, why, now, Receipt.DENIED)
+            return
+        # The wish was settled when the badge came; the room may have changed since.
+        match decide(pending.verb, self._truth.status.acts_as):
+            case Do():
+                pending.before = self._truth.status
+                self._ask_to_act(users[0].id, users[0].name, now)
+            case Ignore(reason):
+                self._finish(Result.IGNORED, reason, now)
+            case Fail(reason):
+                self._finish(Result.FAILED, reason, now)
+
+    def _ask_failed(self, ask: int, error: ValtError, now: float) -> None:
+        if (marker := self._markers.pop(ask, None)) is not None:
+            doubt = "; the marker may be missing" if error.may_have_happened else ""
+            self._end(marker.press, Result.FAILED, f"{error}{doubt}", now)
+            return
+        pending = self._pending
+        if pending is None or pending.ask != ask:
+            return
+        if pending.stage is Stage.LOOK_UP:
+            self._finish(Result.FAILED, str(error), now, Receipt.DENIED)
+        elif error.may_have_happened and pending.stage is Stage.ASKED:
+            self._check_the_room(pending, Stage.SETTLING, error, self._rules.settle_s, now)
+        elif isinstance(error, Refused) and not isinstance(error, NotAllowed):
+            self._check_the_room(pending, Stage.CHECKING, error, CHECK_S, now)
+        elif pending.stage is Stage.ASKED:
+            self._finish(Result.FAILED, str(error), now)
+
+    def _check_the_room(
+        self, pending: Pending, stage: Stage, error: ValtError, for_s: float, now: float
+    ) -> None:
+        pending.stage, pending.error, pending.since = stage, error, now
+        pending.deadline = now + for_s
+        if self._truth.link_up:
+            self._out.append(PollNow())
+        else:
+            self._give_up(pending, now)
+
+    def _give_up(self, pending: Pending, now: float) -> None:
+        """End a press whose effect the room does not show, or cannot show."""
+        reason = str(pending.error)
+        if pending.stage is Stage.SETTLING:
+            if (status := self._truth.current) is not None:
+                reason += f"; the room is {status.acts_as}"
+            else:
+                reason += "; whether it happened will show when the server is back"
+        self._finish(Result.FAILED, reason, now)
+
+    # -- what the watcher sees --------------------------------------------------------------
+
+    def _polled(self, event: RoomPolled, now: float) -> None:
+        if self._truth.link_error is not None:
+            self._note("the VALT server is back")
+        status, before = event.status, self._truth.status
+        believed = self._truth.polled(event, now)
+        if self._truth.contradiction:
+            was = self._truth.contradiction
+            text = f"the server had answered “{was}”, but the room is still {status.acts_as}"
+            self._note(text, problem=True)
+            self._give(Receipt.REFUSED)
+        if status.state is RoomState.UNKNOWN and (before is None or before.word != status.word):
+            self._note(f"the server calls the room's state “{status.word}”", problem=True)
+        if believed:
+            self._resolve(event, status, now)
+
+    def _resolve(self, event: RoomPolled, status: RoomStatus, now: float) -> None:
+        """See whether the room's state tells how the pending press ended."""
+        pending = self._pending
+        if pending is None or event.sent_at < pending.since:
+            return
+        if pending.stage is Stage.SETTLING and pending.reached_by(status):
+            self._finish(Result.DONE, f"{DONE[pending.verb]} (the answer was lost)", now)
+        elif pending.stage is Stage.CHECKING:
+            if pending.reached_by(status):
+                self._finish(Result.IGNORED, ALREADY[pending.verb], now)
+            else:
+                self._give_up(pending, now)
+
+    def _watch_failed(self, error: ValtError, now: float) -> None:
+        if self._truth.lost(error):
+            self._note(str(error), problem=True)
+        pending = self._pending
+        if pending is not None and pending.stage in (Stage.SETTLING, Stage.CHECKING):
+            self._give_up(pending, now)
+
+    def _reconfigured(self, rules: Rules, new_room: bool, now: float) -> None:
+        self._rules = rules
+        self._missing.clear()
+        if not new_room:
+            return
+        if self._pending is not None:
+            self._finish(Result.FAILED, "the configuration was changed", now)
+        for marker in self._markers.values():
+            self._end(marker.press, Result.FAILED, "the configuration was changed", now)
+        self._markers.clear()
+        self._truth = RoomTruth()
+
+    # -- time -------------------------------------------------------------------------------
+
+    def _expire(self, now: float) -> None:
+        pending = self._pending
+        if pending is not None and now >= pending.deadline:
+            if pending.stage in (Stage.LOOK_UP, Stage.ASKED):
+                waited = self._rules.reply_timeout_s + GRACE_S
+                self._ask_failed(pending.ask, NoReply(f"no answer within {waited:g} s"), now)
+            else:
+                self._give_up(pending, now)
+        for ask, marker in list(self._markers.items()):
+            if now >= marker.deadline:
+                self._ask_failed(ask, NoReply("no answer in time"), now)
+
+    def _next_deadline(self) -> float | None:
+        deadlines = [marker.deadline for marker in self._markers.values()]
+        if self._pending is not None:
+            deadlines.append(self._pending.deadline)
+        return min(deadlines, default=None)
+
+    # -- what people get to see ---------------------------------------------------------------
+
+    def _finish(
+        self, result: Result, reason: str, now: float, receipt: Receipt | None = None
+    ) -> None:
+        """End the pending press, and the markers that waited for it."""
+        assert self._pending is not None
+        press, self._pending = self._pending.press, None
+        self._end(press, result, reason, now, receipt)
+        self._release_held_markers(now)
+
+    def _end(
+        self, press: Press, result: Result, reason: str, now: float, receipt: Receipt | None = None
+    ) -> None:
+        """Give a press its one outcome."""
+        if receipt is None and result is not Result.DONE:
+            receipt = Receipt.REFUSED if result is Result.FAILED else Receipt.IGNORED
+        if receipt is not None:
+            self._give(receipt)
+        outcome = Outcome(press.source, press.action, result, reason, press.at, now)
+        self._out.append(Report(outcome))
+
+    def _give(self, receipt: Receipt) -> None:
+        self._receipt, self._receipt_no = receipt, self._receipt_no + 1
+
+    def _note(self, text: str, *, problem: bool = False) -> None:
+        self._out.append(Note(text, problem))
+
+    def _refresh_view(self) -> None:
+        status = self._truth.current
+        view = LightView(
+            room=status.acts_as if status else None,
+            records=self._truth.has_recording,
+            pending=bool(self._pending or self._markers or self._held_markers),
+            fault=self._fault(),
+            receipt=self._receipt,
+            receipt_no=self._receipt_no,
+        )
+        if view != self._view:
+            self._view = view
+            self._out.append(Show(view))
+
+    def _fault(self) -> str:
+        if self._rules.config_problem:
+            return BoxFault.CONFIG
+        if not self._truth.link_up:
+            return self._truth.link_error.light if self._truth.link_error else BoxFault.STARTING
+        return BoxFault.DEVICE if self._missing else ""

@@ -1,0 +1,97 @@
+"""What the box may believe of the room: the last confirmed state, and whether it still holds.
+
+Only two things confirm a state: a poll, and the server's yes to a command. A poll that was
+sent before that yes arrived is old news; and since effects may lag a few seconds behind the
+answer (valt-api 5.4), a poll that still shows the state from before is disbelieved for a
+while (decision 10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ivsd.controller.marker_clock import MarkerClock
+from ivsd.events import RoomInformed, RoomPolled
+from ivsd.valt.errors import ValtError
+from ivsd.valt.model import RoomStatus
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """The last command the server said yes to."""
+
+    before: RoomStatus
+    believed_until: float
+    done: str
+
+
+class RoomTruth:
+    """The confirmed state of one room and of the link to its server."""
+
+    def __init__(self) -> None:
+        self.status: RoomStatus | None = None
+        """Last confirmed state; kept when the link is lost, None until the first poll."""
+        self.link_up = False
+        self.link_error: ValtError | None = None
+        self.flipped_at = float("-inf")
+        """When a start or stop last became visible."""
+        self.clock = MarkerClock()
+        self.contradiction = ""
+        """Set by `polled` when the server turned out not to have done what it had answered."""
+        self._command: _Command | None = None
+        self._answered_at = 0.0
+
+    @property
+    def current(self) -> RoomStatus | None:
+        """The state that people can rely on now; None while the link is down."""
+        return self.status if self.link_up else None
+
+    @property
+    def has_recording(self) -> bool:
+        """Whether the last confirmed state has a recording, even if the link is lost since."""
+        return self.status is not None and self.status.has_recording
+
+    def polled(self, event: RoomPolled, now: float) -> bool:
+        """Take a poll; return whether it was believed."""
+        self.link_up, self.link_error = True, None
+        self.contradiction = ""
+        if event.sent_at < self._answered_at:
+            return False
+        status, command = event.status, self._command
+        if command is not None:
+            before = command.before
+            shows_before = (before.state, before.recording) == (status.state, status.recording)
+            if shows_before and event.at < command.believed_until:
+                return False
+            if shows_before:
+                self.contradiction = command.done
+            self._command = None
+        self._confirm(status, (event.sent_at + event.at) / 2, now)
+        return True
+
+    def informed(self, event: RoomInformed) -> None:
+        """Take the server's own recording time."""
+        if event.info.time_s is not None and event.sent_at >= self._answered_at:
+            middle = (event.sent_at + event.at) / 2
+            self.clock.correct(event.info.recording, event.info.time_s, middle)
+
+    def answered(
+        self, status: RoomStatus, before: RoomStatus, done: str, sent_at: float, at: float,
+        settle_s: float,
+    ) -> None:  # fmt: skip
+        """Take the server's yes, which stands for `status`; `before` is the state until then."""
+        self._answered_at = at
+        self._command = _Command(before, at + settle_s, done)
+        self._confirm(status, (sent_at + at) / 2, at)
+
+    def lost(self, error: ValtError) -> bool:
+        """Take that the room cannot be read; return whether that is news."""
+        known = self.link_error
+        self.link_up, self.link_error = False, error
+        return known is None or (type(known), str(known)) != (type(error), str(error))
+
+    def _confirm(self, status: RoomStatus, since: float, now: float) -> None:
+        if self.status is not None and status.has_recording != self.status.has_recording:
+            self.flipped_at = now
+        self.status = status
+        self.clock.follow(status, since)

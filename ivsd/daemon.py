@@ -1,0 +1,267 @@
+"""The daemon: builds the parts from the configuration and runs the one loop.
+
+Everything that happens comes through one queue; the controller decides; what it decides goes
+to the worker that owns that piece of the world. Nothing here waits for a server, a reader or a
+lamp, and a wrong configuration is one more state to show. A defect in a thread ends the whole
+process, loudly: systemd starts a sound one, while a half-dead daemon would go on lying.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+from ivsd.appliance import journal
+from ivsd.appliance.notify import notify
+from ivsd.config import Config, ConfigError, Salvaged, load, password, salvage
+from ivsd.config.schema import Control, Inputs, Lights
+from ivsd.controller import Controller
+from ivsd.events import (
+    Ask,
+    Binding,
+    Command,
+    Event,
+    Note,
+    PollNow,
+    Reconfigured,
+    Report,
+    Rules,
+    Show,
+    Tick,
+)
+from ivsd.hardware import Hardware, RealHardware
+from ivsd.inputs.reader import Reader
+from ivsd.outputs.player import Player
+from ivsd.valt.client import Client
+from ivsd.valt.link import Link, Recordings
+from ivsd.valt.model import Secret
+from ivsd.valt.session import Session
+from ivsd.valt.transport import HttpTransport
+
+STOP_WITHIN_S = 1.5  # in all, for lamps, devices and workers together
+
+log = logging.getLogger("ivsd")
+
+
+class _Order(Enum):
+    """What is not an event of the room but an order to the daemon itself."""
+
+    STOP = auto()
+    RELOAD = auto()
+
+
+@dataclass(frozen=True)
+class _Crash:
+    """A thread has ended by a defect."""
+
+    thread: str
+    error: BaseException | None
+
+
+class Daemon:
+    """One box at one door.
+
+    `observe` sees every command as it is handed out, on the daemon's thread; it is the demo's
+    and the tests' window, and must return at once.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        hardware: Hardware | None = None,
+        observe: Callable[[Command], None] = lambda command: None,
+    ) -> None:
+        self._path = path
+        self._hardware = hardware or RealHardware()
+        self._observe = observe
+        self._queue: queue.SimpleQueue[Event | _Order | _Crash] = queue.SimpleQueue()
+        self._config: Config | None = None
+        self._inputs: Inputs | None = None
+        self._lights: Lights | None = None
+        self._controller = Controller(Rules(bindings={}))
+        self._link: Link | None = None
+        self._reader: Reader | None = None
+        self._player: Player | None = None
+        self._status_words = ""
+
+    # -- for other threads and signal handlers ------------------------------------------------
+
+    def post(self, event: Event) -> None:
+        """Put an event into the queue."""
+        self._queue.put(event)
+
+    def stop(self) -> None:
+        """End `run` within 2 s. May be called from a signal handler."""
+        self._queue.put(_Order.STOP)
+
+    def reload(self) -> None:
+        """Read the configuration again; the old one stays when the new one is wrong."""
+        self._queue.put(_Order.RELOAD)
+
+    # -- the loop -----------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Run until stopped; return the exit code."""
+        threading.excepthook = self._thread_died
+        self._load(first=True)
+        notify("READY=1")
+        deadline: float | None = None
+        code = 0
+        while True:
+            item = self._next(deadline)
+            if item is _Order.STOP:
+                break
+            if isinstance(item, _Crash):
+                log.critical("thread %s died", item.thread, exc_info=item.error)
+                code = 1
+                break
+            if item is _Order.RELOAD:
+                self._load()
+                item = Tick()
+            assert not isinstance(item, _Order)
+            deadline = self._step(item)
+        self._shut_down()
+        return code
+
+    def _next(self, deadline: float | None) -> Event | _Order | _Crash:
+        try:
+            if deadline is None:
+                return self._queue.get()
+            return self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            return Tick()
+
+    def _step(self, event: Event) -> float | None:
+        step = self._controller.step(event, time.monotonic())
+        for command in step.commands:
+            self._hand_out(command)
+            self._observe(command)
+        return step.deadline
+
+    def _hand_out(self, command: Command) -> None:
+        match command:
+            case Ask():
+                assert self._link is not None  # without a link no state is known to ask from
+                self._link.ask(command)
+            case PollNow():
+                if self._link is not None:
+                    self._link.poll_now()
+            case Show(view):
+                if self._player is not None:
+                    self._player.show(view)
+                self._tell_status(view.name if not view.pending else self._status_words)
+            case Report(outcome):
+                journal.write_outcome(outcome)
+            case Note(text, problem):
+                log.log(logging.WARNING if problem else logging.INFO, "%s", text)
+
+    def _tell_status(self, words: str) -> None:
+        if words != self._status_words:
+            self._status_words = words
+            notify(f"STATUS={words}")
+
+    # -- the parts ----------------------------------------------------------------------------
+
+    def _load(self, first: bool = False) -> None:
+        """Read the configuration and (re)build the parts that it changes."""
+        try:
+            config = load(self._path)
+            secret = password(config, self._path)
+            link = self._new_link(config, secret)
+        except (ConfigError, ssl.SSLError, OSError) as e:
+            problems = [str(p) for p in e.problems] if isinstance(e, ConfigError) else [str(e)]
+            for problem in problems:
+                log.error("%s", problem)
+            if self._config is not None:
+                log.error("the configuration was not changed: the old one is in use")
+            elif first:
+                self._use_salvaged(salvage(self._path), problems)
+            return
+        before, self._config = self._config, config
+        self._use_hardware(config.inputs, config.lights)
+        if self._link is not None:
+            self._link.stop(0)
+        self._link = link
+        new_room = before is None or (before.valt.url, before.room) != (
+            config.valt.url,
+            config.room,
+        )
+        self._step(Reconfigured(_rules(config), new_room))
+        link.start()
+        log.info("room %s at %s", config.room, config.valt.url)
+
+    def _use_salvaged(self, parts: Salvaged, problems: list[str]) -> None:
+        """Come up with a wrong configuration: show it, and answer every press with it."""
+        self._use_hardware(parts.inputs, parts.lights)
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        rules = Rules(
+            bindings=_bindings(parts.controls),
+            config_problem=f"the configuration is wrong: {problems[0]}{more}",
+        )
+        self._step(Reconfigured(rules, new_room=True))
+
+    def _use_hardware(self, inputs: Inputs, lights: Lights) -> None:
+        if lights != self._lights:
+            if self._player is not None:
+                self._player.stop(STOP_WITHIN_S / 3)
+            self._player = Player(self._hardware.fixtures(lights), log.warning)
+            self._player.start()
+            self._lights = lights
+        if inputs != self._inputs:
+            if self._reader is not None:
+                self._reader.stop(STOP_WITHIN_S / 3)
+            self._reader = Reader(self._hardware.sources(inputs), self.post)
+            self._reader.start()
+            self._inputs = inputs
+
+    def _new_link(self, config: Config, secret: Secret) -> Link:
+        valt = config.valt
+        transport = HttpTransport(valt.url, verify=valt.verify, timeout_s=valt.timeout_s)
+        session = Session(
+            Client(transport),
+            valt.username,
+            secret,
+            failure_reauth_s=valt.failure_reauth_s,
+            success_reauth_s=valt.success_reauth_s,
+        )
+        recordings = Recordings(config.recording.name, config.recording.template or None)
+        return Link(
+            session,
+            config.room,
+            recordings,
+            self.post,
+            poll_interval_s=valt.poll_interval_s,
+        )
+
+    def _shut_down(self) -> None:
+        """End every part; lamps first, so that no light stays on over a box that is off."""
+        notify("STOPPING=1")
+        for part in (self._player, self._reader, self._link):
+            if part is not None:
+                part.stop(STOP_WITHIN_S / 3)
+
+    def _thread_died(self, args: threading.ExceptHookArgs) -> None:
+        name = args.thread.name if args.thread else "?"
+        self._queue.put(_Crash(name, args.exc_value))
+
+
+def _rules(config: Config) -> Rules:
+    return Rules(
+        bindings=_bindings(config.controls),
+        default_author=config.recording.author,
+        reply_timeout_s=config.valt.timeout_s,
+    )
+
+
+def _bindings(controls: dict[str, Control]) -> dict[str, Binding]:
+    return {
+        name: Binding(control.action, control.name, control.colour)
+        for name, control in controls.items()
+    }

@@ -1,0 +1,369 @@
+"""The vocabulary: all that can happen to the box, and all that it can ask for.
+
+Everything that happens is an *event* in one queue. The controller turns each into *commands*,
+and the daemon hands every command to the one worker that owns that piece of the world.
+Times named `at`, `sent_at` and `..._before` are seconds of the monotonic clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ivsd.valt.errors import ValtError
+from ivsd.valt.model import RecordingId, RoomInfo, RoomState, RoomStatus, Secret, User
+
+# -- what a control can be bound to -----------------------------------------------------------
+
+
+class Action(StrEnum):
+    """What a person can ask for at the door."""
+
+    RECORD_TOGGLE = "record_toggle"
+    START = "start"
+    STOP = "stop"
+    PAUSE = "pause"
+    RESUME = "resume"
+    PAUSE_TOGGLE = "pause_toggle"
+    MARKER = "marker"
+    LOCK = "lock"
+    UNLOCK = "unlock"
+    LOCK_TOGGLE = "lock_toggle"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """An action as a control has it; marker name and colour matter to markers only."""
+
+    action: Action
+    marker_name: str = ""
+    marker_colour: str = "red"
+
+
+# -- events: a hand, a badge, a device --------------------------------------------------------
+
+
+class NumberKind(StrEnum):
+    """What a number was entered with."""
+
+    BADGE = "badge"
+    PIN = "pin"
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A control went down."""
+
+    control: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A control went up."""
+
+    control: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A badge was read or a PIN was entered."""
+
+    reader: str
+    kind: NumberKind
+    number: Secret
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLost:
+    """A configured device is missing or was unplugged; `problem` is a sentence."""
+
+    device: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFound:
+    """A configured device is there and in use."""
+
+    device: str
+
+
+# -- events: the VALT server ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RoomPolled:
+    """The room's state, as the watcher has read it."""
+
+    status: RoomStatus
+    sent_at: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoomInformed:
+    """Name and recording time of the room, as the watcher has read them."""
+
+    info: RoomInfo
+    sent_at: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class WatchFailed:
+    """The room could not be read."""
+
+    error: ValtError
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalFailed:
+    """The daily log-in failed; the old token is still in use."""
+
+    error: ValtError
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The server has done what was asked."""
+
+    ask: int
+    result: RecordingId | tuple[User, ...] | None
+    sent_at: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AskFailed:
+    """What was asked was not done, or nobody can say: the error's type tells which."""
+
+    ask: int
+    error: ValtError
+    at: float
+
+
+# -- events: the clock and the configuration --------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The deadline the controller asked for has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The part of the configuration that decides what presses mean."""
+
+    bindings: dict[str, Binding]
+    default_author: int | None = None
+    reply_timeout_s: float = 5.0
+    settle_s: float = 5.0
+    just_started_s: float = 2.0
+    config_problem: str = ""
+    """A sentence; set when the configuration is wrong, then no press can be carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """The configuration was read again; `new_room` when another server or room is meant."""
+
+    rules: Rules
+    new_room: bool
+
+
+Event = (
+    Pressed
+    | Released
+    | Scanned
+    | DeviceLost
+    | DeviceFound
+    | RoomPolled
+    | RoomInformed
+    | WatchFailed
+    | RenewalFailed
+    | Answered
+    | AskFailed
+    | Tick
+    | Reconfigured
+)
+
+# -- commands: requests to the server ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Start; `author` is a VALT user id, `user` that user's name for the recording's name."""
+
+    author: int | None
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRecording:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRecording:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class LockRoom:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockRoom:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class AddMarker:
+    """Put a marker `time_s` seconds into this recording."""
+
+    recording: RecordingId
+    name: str
+    colour: str
+    time_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindUser:
+    """Look up whose badge number or PIN this is."""
+
+    number: Secret
+
+
+Request = (
+    StartRecording
+    | StopRecording
+    | PauseRecording
+    | ResumeRecording
+    | LockRoom
+    | UnlockRoom
+    | AddMarker
+    | FindUser
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send this request; not later than `send_before`, it would surprise people then."""
+
+    id: int
+    request: Request
+    send_before: float
+
+
+@dataclass(frozen=True, slots=True)
+class PollNow:
+    """Read the room's state at once instead of at the next interval."""
+
+
+# -- commands: what people get to see ---------------------------------------------------------
+
+
+class BoxFault(StrEnum):
+    """Faults of the box itself, beside those of the link (`LinkFault`)."""
+
+    CONFIG = "config"
+    DEVICE = "device"
+    STARTING = "starting"
+
+
+class Receipt(StrEnum):
+    """A short answer to one press, after which the light returns to its state."""
+
+    REFUSED = "refused"
+    DENIED = "denied"
+    MARKED = "marked"
+    IGNORED = "ignored"
+
+
+PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class LightView:
+    """What all lamps together say; each lamp shows its own view of it.
+
+    `room` is the state confirmed by the server, None while it is not known. `records` is kept
+    from the last confirmed state when the link is lost: the recording sign stays on.
+    """
+
+    room: RoomState | None = None
+    records: bool = False
+    pending: bool = False
+    fault: str = BoxFault.STARTING
+    receipt: Receipt | None = None
+    receipt_no: int = 0
+    """Counts the receipts, so that two equal ones in a row are two."""
+
+    @property
+    def name(self) -> str:
+        """The word of the light language for the steady part.
+
+        A fault that leaves the state known (a reader is missing) does not hide the state: the
+        lamps blink it in between.
+        """
+        if self.pending:
+            return PENDING
+        if self.room is not None:
+            return self.room.value
+        return self.fault or RoomState.UNKNOWN.value
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Light the lamps so; the latest wins."""
+
+    view: LightView
+
+
+class Result(StrEnum):
+    """How an input ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The one answer to one input. `reason` is a sentence a person can act on."""
+
+    source: str
+    """The control, or the reader."""
+    action: str
+    result: Result
+    reason: str
+    pressed_at: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Write this outcome where people look: journal and panel."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Write a line to the journal that answers no press; `problem` for a warning."""
+
+    text: str
+    problem: bool = False
+
+
+Command = Ask | PollNow | Show | Report | Note

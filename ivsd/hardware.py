@@ -1,0 +1,180 @@
+"""From the configuration to devices: which inputs to read and which lamps to drive.
+
+evdev and gpiozero are imported only when the configuration names such a device, and their
+absence is one more missing device, reported in a sentence like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from ivsd.config.schema import (
+    Button,
+    Inputs,
+    Keyboard,
+    LampConfig,
+    LampKind,
+    Lights,
+    Role,
+    Shows,
+    State,
+)
+from ivsd.events import Event
+from ivsd.inputs.source import DeviceProblem, Source
+from ivsd.inputs.virtual import VirtualHands
+from ivsd.outputs.lamp import Colour, Lamp, LampProblem
+from ivsd.outputs.patterns import LIGHT_LANGUAGE, ONE_LAMP, Look
+from ivsd.outputs.player import Fixture
+from ivsd.outputs.virtual import VirtualLamp
+
+NO_EXTRA = "the package {} is not installed: pip install 'ivsd[appliance]'"
+
+
+class Hardware(Protocol):
+    """What the daemon builds its inputs and lamps from."""
+
+    def sources(self, inputs: Inputs) -> list[Source]: ...
+
+    def fixtures(self, lights: Lights) -> list[Fixture]: ...
+
+
+class RealHardware:
+    """The devices of this machine."""
+
+    def __init__(self) -> None:
+        self._factory: Any = None
+
+    def sources(self, inputs: Inputs) -> list[Source]:
+        """Build a source per configured device."""
+        keyboards = [self._keyboard(keyboard) for keyboard in inputs.keyboards]
+        return keyboards + [self._button(button) for button in inputs.buttons]
+
+    def fixtures(self, lights: Lights) -> list[Fixture]:
+        """Build a fixture per configured lamp."""
+        return [fixture_for(lamp, lights, self._lamp(lamp)) for lamp in lights.lamps]
+
+    def _keyboard(self, keyboard: Keyboard) -> Source:
+        try:
+            from ivsd.inputs.evdev import KeyDevice, Wanted
+        except ImportError as e:
+            return _Missing(keyboard.name, NO_EXTRA.format(e.name))
+        match = keyboard.match
+        return KeyDevice(
+            keyboard.name,
+            Wanted(match.path, match.id, match.name, match.port),
+            keys=keyboard.keys,
+            badges=keyboard.role in (Role.BADGE, Role.AUTO),
+            pins=keyboard.role in (Role.PIN, Role.AUTO),
+            grab=keyboard.grab,
+        )
+
+    def _button(self, button: Button) -> Source:
+        try:
+            from ivsd.inputs.gpio import GpioButton
+        except ImportError as e:
+            return _Missing(f"button {button.control}", NO_EXTRA.format(e.name))
+        return GpioButton(
+            button.control,
+            button.chip,
+            button.line,
+            button.pull,
+            button.active,
+            button.bounce_ms,
+            self._gpio_factory(),
+        )
+
+    def _lamp(self, lamp: LampConfig) -> Lamp:
+        try:
+            from ivsd.outputs.gpio import GpioLamp, GpioRgbLamp
+        except ImportError as e:
+            return _MissingLamp(lamp.name, NO_EXTRA.format(e.name))
+        factory, active = self._gpio_factory(), lamp.active
+        if lamp.kind is LampKind.RGB:
+            red, green, blue = lamp.lines
+            return GpioRgbLamp(lamp.name, lamp.chip, (red, green, blue), active, factory)
+        return GpioLamp(lamp.name, lamp.chip, lamp.lines[0], active, factory)
+
+    def _gpio_factory(self) -> Any:
+        from ivsd.gpio_factory import GpiodFactory
+
+        if self._factory is None:
+            self._factory = GpiodFactory()
+        return self._factory
+
+
+class VirtualHardware:
+    """Hands and lamps on a screen, in the places the configuration has real ones."""
+
+    def __init__(self) -> None:
+        self.hands = VirtualHands()
+        self.lamps: dict[str, VirtualLamp] = {}
+
+    def sources(self, inputs: Inputs) -> list[Source]:
+        """The virtual hands press every control."""
+        return [self.hands]
+
+    def fixtures(self, lights: Lights) -> list[Fixture]:
+        """Build a virtual lamp per configured lamp."""
+        self.lamps = {lamp.name: VirtualLamp(lamp.name) for lamp in lights.lamps}
+        return [fixture_for(lamp, lights, self.lamps[lamp.name]) for lamp in lights.lamps]
+
+
+def fixture_for(config: LampConfig, lights: Lights, lamp: Lamp) -> Fixture:
+    """Give a lamp its light table: the default for its kind, the file's, then its own."""
+    one_colour = config.kind is LampKind.LED and config.shows is Shows.STATUS
+    looks = dict(ONE_LAMP if one_colour else LIGHT_LANGUAGE)
+    for states in (lights.states, config.states):
+        for name, state in states.items():
+            looks[name] = _changed(looks[name], state)
+    return Fixture(lamp, config.shows.value, looks)
+
+
+def _changed(look: Look, state: State) -> Look:
+    if state.colour is not None:
+        look = replace(look, colour=state.colour)
+    if state.pattern is not None:
+        look = replace(look, pattern=state.pattern)
+    return look
+
+
+@dataclass
+class _Missing:
+    """Stands in the place of a device whose package is not installed."""
+
+    name: str
+    problem: str
+
+    def open(self) -> None:
+        raise DeviceProblem(f"{self.name}: {self.problem}")
+
+    def fileno(self) -> int:
+        raise AssertionError("a missing device is never read")
+
+    def read(self) -> Iterable[Event]:
+        return []
+
+    def deadline(self) -> float | None:
+        return None
+
+    def expire(self, now: float) -> Iterable[Event]:
+        return []
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class _MissingLamp:
+    name: str
+    problem: str
+
+    def open(self) -> None:
+        raise LampProblem(self.problem)
+
+    def show(self, colour: Colour) -> None:
+        pass
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,1 @@
+"""All that a hand or a badge can touch."""

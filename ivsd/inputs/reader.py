@@ -1,0 +1,98 @@
+"""The input thread: every device in one selector, none able to end the others.
+
+It sleeps until the kernel has something for it. A device that is missing, busy or unplugged
+is reported and looked for again every few seconds, only while something is missing.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import selectors
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from ivsd.events import DeviceFound, DeviceLost, Event
+from ivsd.inputs.source import DeviceProblem, Source
+
+RETRY_S = 3.0
+
+
+class Reader(threading.Thread):
+    """Reads all sources and posts what they say."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        post: Callable[[Event], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(name="inputs", daemon=True)
+        self._post = post
+        self._clock = clock
+        self._selector = selectors.DefaultSelector()
+        self._open: list[Source] = []
+        self._missing: list[Source] = list(sources)
+        self._retry_at = 0.0
+        self._wake_fd, self._stop_fd = os.pipe()
+        self._selector.register(self._wake_fd, selectors.EVENT_READ, None)
+
+    def stop(self, timeout_s: float) -> None:
+        """End the thread and give all devices back."""
+        os.write(self._stop_fd, b"x")
+        if self.is_alive():
+            self.join(timeout_s)
+
+    def run(self) -> None:
+        """Read until stopped."""
+        while True:
+            if self._missing and self._clock() >= self._retry_at:
+                self._look_for_missing()
+            ready = [key.data for key, _ in self._selector.select(self._timeout())]
+            if None in ready:
+                break
+            for source in ready:
+                self._drain(source, source.read)
+            now = self._clock()
+            for source in list(self._open):
+                deadline = source.deadline()
+                if deadline is not None and now >= deadline:
+                    self._drain(source, functools.partial(source.expire, now))
+        for source in self._open:
+            source.close()
+
+    def _timeout(self) -> float | None:
+        """Return how long to sleep: until a number ends, or until missing devices are tried."""
+        moments = [at for source in self._open if (at := source.deadline()) is not None]
+        if self._missing:
+            moments.append(self._retry_at)
+        return max(0.0, min(moments) - self._clock()) if moments else None
+
+    def _drain(self, source: Source, read: Callable[[], Iterable[Event]]) -> None:
+        try:
+            for event in read():
+                self._post(event)
+        except DeviceProblem as e:
+            self._selector.unregister(source.fileno())
+            self._open.remove(source)
+            self._lose(source, e)
+            self._retry_at = self._clock() + RETRY_S
+            self._missing.append(source)
+
+    def _look_for_missing(self) -> None:
+        for source in list(self._missing):
+            try:
+                source.open()
+            except DeviceProblem as e:
+                self._lose(source, e)
+                continue
+            self._selector.register(source.fileno(), selectors.EVENT_READ, source)
+            self._missing.remove(source)
+            self._open.append(source)
+            self._post(DeviceFound(source.name))
+        self._retry_at = self._clock() + RETRY_S
+
+    def _lose(self, source: Source, problem: DeviceProblem) -> None:
+        source.close()
+        self._post(DeviceLost(source.name, str(problem)))

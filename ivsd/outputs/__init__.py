@@ -1,0 +1,1 @@
+"""All that shows a person the state of the room."""

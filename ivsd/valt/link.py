@@ -1,0 +1,260 @@
+"""The two threads that speak to VALT: one carries out presses, one watches the room.
+
+They share a session (one log-in, two warm connections) and nothing else, so that a press is
+never queued behind a poll. Both only turn commands into requests and replies into events;
+what an event means is the controller's business.
+"""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ivsd.events import (
+    AddMarker,
+    Answered,
+    Ask,
+    AskFailed,
+    Event,
+    FindUser,
+    LockRoom,
+    PauseRecording,
+    RenewalFailed,
+    Request,
+    ResumeRecording,
+    RoomInformed,
+    RoomPolled,
+    StartRecording,
+    StopRecording,
+    UnlockRoom,
+    WatchFailed,
+)
+from ivsd.valt.client import Client
+from ivsd.valt.errors import LogInRefused, NotSentInTime, RoomNotFound, ValtError
+from ivsd.valt.model import RecordingId, Room, User, Version
+from ivsd.valt.session import Session
+
+Post = Callable[[Event], None]
+Clock = Callable[[], float]
+
+LONGEST_RETRY_S = 5.0
+INFO_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recordings:
+    """How recordings started here are made.
+
+    `name` may use {date}, {time}, {user} and {room}; `template` fills required fields of the
+    site's information template (field id -> text).
+    """
+
+    name: str = "{room} {date} {time}"
+    template: dict[str, str] | None = None
+
+    def name_for(self, room: Room, user: str, wall: time.struct_time) -> str:
+        """Render the recording's name; a gap left by a missing user is closed."""
+        text = self.name.format(
+            date=time.strftime("%Y-%m-%d", wall),
+            time=time.strftime("%H:%M", wall),
+            user=user,
+            room=room.name or str(room.id),
+        )
+        return " ".join(text.split())
+
+
+def perform(
+    client: Client, request: Request, room: Room, version: Version, recordings: Recordings
+) -> RecordingId | tuple[User, ...] | None:
+    """Carry out one request with one call of the client."""
+    match request:
+        case StartRecording(author, user):
+            name = recordings.name_for(room, user, time.localtime())
+            return client.start(room.id, name, author, recordings.template)
+        case StopRecording():
+            return client.stop(room.id)
+        case PauseRecording():
+            return client.pause(room.id)
+        case ResumeRecording():
+            return client.resume(room.id)
+        case LockRoom():
+            client.lock(room.id)
+        case UnlockRoom():
+            client.unlock(room.id)
+        case AddMarker(recording, name, colour, time_s):
+            client.add_marker(room.id, recording, name, colour, time_s, version)
+        case FindUser(number):
+            return tuple(client.users_with_card(number, version))
+    return None
+
+
+class Link:
+    """The VALT server of one room, as the daemon sees it. Neither method ever blocks."""
+
+    def __init__(
+        self,
+        session: Session,
+        room: int | str,
+        recordings: Recordings,
+        post: Post,
+        *,
+        poll_interval_s: float = 1.0,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._watcher = Watcher(session, room, post, poll_interval_s=poll_interval_s, clock=clock)
+        self._worker = Worker(session, self._watcher, recordings, post, clock)
+
+    def start(self) -> None:
+        """Start both threads."""
+        self._watcher.start()
+        self._worker.start()
+
+    def ask(self, ask: Ask) -> None:
+        """Queue a request; its answer comes as an event."""
+        self._worker.asks.put(ask)
+
+    def poll_now(self) -> None:
+        """Read the room's state without waiting for the interval."""
+        self._watcher.wake.set()
+
+    def stop(self, timeout_s: float) -> None:
+        """End both threads; one that is stuck in the network is abandoned after `timeout_s`."""
+        self._watcher.stopping.set()
+        self._watcher.wake.set()
+        self._worker.asks.put(None)
+        deadline = time.monotonic() + timeout_s
+        for thread in (self._worker, self._watcher):
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
+class Worker(threading.Thread):
+    """Carries out presses, in order."""
+
+    def __init__(
+        self, session: Session, watcher: Watcher, recordings: Recordings, post: Post, clock: Clock
+    ) -> None:
+        super().__init__(name="valt-presses", daemon=True)
+        self.asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
+        self._session = session
+        self._watcher = watcher
+        self._recordings = recordings
+        self._post = post
+        self._clock = clock
+
+    def run(self) -> None:
+        """Take one ask after the other until None comes."""
+        while (ask := self.asks.get()) is not None:
+            self._post(self._carry_out(ask))
+
+    def _carry_out(self, ask: Ask) -> Event:
+        sent_at = self._clock()
+        room = self._watcher.room
+        try:
+            if sent_at > ask.send_before:
+                raise NotSentInTime("the server was too busy to be asked in time; nothing was sent")
+            if room is None:
+                raise RoomNotFound("the room was not found on the server yet")
+            result = self._session.call(
+                lambda client: perform(
+                    client, ask.request, room, self._session.version, self._recordings
+                )
+            )
+        except ValtError as e:
+            return AskFailed(ask.id, e, self._clock())
+        return Answered(ask.id, result, sent_at, self._clock())
+
+
+class Watcher(threading.Thread):
+    """Reads the room's state again and again: the only loop in the daemon that polls.
+
+    The interval is at least four times the last reply's time, so that a slow server is not
+    made slower, and it is jittered, so that three hundred boxes do not ask at one moment.
+    """
+
+    def __init__(
+        self, session: Session, room: int | str, post: Post, *, poll_interval_s: float, clock: Clock
+    ) -> None:
+        super().__init__(name="valt-watcher", daemon=True)
+        self.wake = threading.Event()
+        self.stopping = threading.Event()
+        self.room: Room | None = None
+        """The configured room once it was found on the server."""
+        self._session = session
+        self._wanted = room
+        self._post = post
+        self._interval_s = poll_interval_s
+        self._clock = clock
+        self._informed_at = float("-inf")
+        self._informed_of: RecordingId | None = None
+        self._random = random.Random()  # noqa: S311  # jitter, no secret
+
+    def run(self) -> None:
+        """Poll until told to stop."""
+        while not self.stopping.is_set():
+            self.wake.clear()
+            wait_s = self.turn()
+            self.wake.wait(wait_s)
+
+    def turn(self) -> float:
+        """Poll once, post what came of it, and return the seconds until the next poll."""
+        began = self._clock()
+        self._renew()
+        try:
+            if self.room is None:
+                self.room = self._find_room()
+            self._poll(self.room.id)
+        except LogInRefused as e:
+            self._post(WatchFailed(e, self._clock()))
+            return max(self._session.next_attempt_in(), self._interval_s)
+        except ValtError as e:
+            self._informed_at = float("-inf")
+            if isinstance(e, RoomNotFound):
+                self.room = None  # it may come back under another id
+            self._post(WatchFailed(e, self._clock()))
+            return self._jittered(min(self._interval_s, LONGEST_RETRY_S))
+        return self._jittered(max(self._interval_s, 4 * (self._clock() - began)))
+
+    def _renew(self) -> None:
+        """Log in anew once a day; when that fails, the old token is used on."""
+        try:
+            self._session.renew_if_due()
+        except ValtError as e:
+            self._post(RenewalFailed(e))
+
+    def _poll(self, room: int) -> None:
+        sent_at = self._clock()
+        status = self._session.call(lambda client: client.room_status(room))
+        answered_at = self._clock()
+        self._post(RoomPolled(status, sent_at, answered_at))
+        recording = status.recording if status.has_recording else None
+        changed = recording is not None and recording != self._informed_of
+        if changed or answered_at - self._informed_at >= INFO_EVERY_S:
+            info = self._session.call(lambda client: client.room_info(room))
+            self._post(RoomInformed(info, answered_at, self._clock()))
+            self._informed_at = answered_at
+        self._informed_of = recording
+
+    def _find_room(self) -> Room:
+        """Find the configured room; raises RoomNotFound naming the rooms there are."""
+        rooms = self._session.call(lambda client: client.rooms())
+        if isinstance(self._wanted, int):
+            # The list may hold only the rooms this account monitors: the poll has the last word.
+            by_id = {room.id: room for room in rooms}
+            return by_id.get(self._wanted, Room(self._wanted, ""))
+        named = [room for room in rooms if room.name.casefold() == self._wanted.casefold()]
+        if len(named) == 1:
+            return named[0]
+        if named:
+            ids = ", ".join(str(room.id) for room in named)
+            raise RoomNotFound(
+                f"several rooms are named {self._wanted!r}: use one of the ids {ids}"
+            )
+        names = ", ".join(repr(room.name) for room in rooms[:8]) or "none"
+        raise RoomNotFound(f"the server has no room named {self._wanted!r}; its rooms are: {names}")
+
+    def _jittered(self, seconds: float) -> float:
+        return seconds * self._random.uniform(0.9, 1.1)

@@ -1,0 +1,138 @@
+"""The things VALT speaks of, as immutable values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+RecordingId = int | str
+"""Integer on VALT 5.x, UUID text on 6.x; opaque to us (valt-api 1)."""
+
+
+class RoomState(StrEnum):
+    """The five status words of VALT (valt-api 6); UNKNOWN stands for any other word."""
+
+    AVAILABLE = "available"
+    RECORDING = "recording"
+    PAUSED = "paused"
+    LOCKED = "locked"
+    PREPARED = "prepared"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class RoomStatus:
+    """One answer of `rooms/{room}/status` (valt-api 5.1)."""
+
+    state: RoomState
+    recording: RecordingId | None = None
+    records: bool = False
+    word: str = ""
+    """The server's own word, kept for the journal when it is none of the five."""
+
+    @property
+    def acts_as(self) -> RoomState:
+        """The state that decides what a press means: an unknown word is judged by its flag."""
+        if self.state is not RoomState.UNKNOWN:
+            return self.state
+        return RoomState.RECORDING if self.records else RoomState.UNKNOWN
+
+    @property
+    def has_recording(self) -> bool:
+        """Whether a recording exists in the room, running or paused."""
+        return self.records or self.state in (RoomState.RECORDING, RoomState.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A room as `rooms/info` lists it (valt-api 5.2)."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomInfo:
+    """One answer of `rooms/info/{room}`: the only place that tells the recording time."""
+
+    room: Room
+    recording: RecordingId | None = None
+    time_s: float | None = None
+    """Elapsed seconds of the active recording; the server may reset it around a pause."""
+
+
+class Secret:
+    """A text that no log, traceback or message shows: password, PIN or card number.
+
+    `str()` and `repr()` give the masked form, so forgetting to mask is not a leak;
+    who needs the real text says so with `reveal()`.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._text
+
+    def __str__(self) -> str:
+        return f"…{self._text[-3:]}" if len(self._text) >= 8 else "…"
+
+    def __repr__(self) -> str:
+        return f"Secret({self})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __len__(self) -> int:
+        return len(self._text)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A VALT user; `card_number` is a badge number or a keypad PIN (valt-api 5.12)."""
+
+    id: int
+    name: str
+    card_number: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The server's version as far as it says one (valt-api 5.16, decision 13).
+
+    `major` 0 means unknown: then the shape of a recording id tells the generation.
+    """
+
+    text: str = ""
+    major: int = 0
+    minor: int = 0
+
+    @classmethod
+    def parse(cls, raw: object) -> Version:
+        """Read "6.5.2"; a bare number is a build number of 5.x, anything else is unknown."""
+        if isinstance(raw, bool) or not isinstance(raw, int | str):
+            return cls()
+        text = str(raw).strip()[:40]
+        major, dot, rest = text.partition(".")
+        minor = rest.partition(".")[0]
+        if not dot and text.isdecimal():
+            return cls(text, 5, 0)
+        if not (major.isdecimal() and minor.isdecimal()):
+            return cls(text)
+        return cls(text, int(major), int(minor))
+
+    def at_least(self, major: int, minor: int) -> bool:
+        """Whether the server is known to be this version or a newer one."""
+        return (self.major, self.minor) >= (major, minor)
+
+
+MARKER_COLOURS = (
+    "white", "gray", "red", "yellow", "purple", "cyan", "blue", "green", "orange",
+)  # fmt: skip
+"""The colours VALT 5.x knows (valt-api 7)."""

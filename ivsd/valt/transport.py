@@ -1,0 +1,256 @@
+"""HTTP as the VALT link needs it: `requests` on connections with our own deadline.
+
+What this adds to a plain `requests.Session`, and why:
+
+* The time-out bounds the *whole* exchange (see `sockets`).
+* Two kept-alive connections used in turn. The room watcher's poll goes over one, then the
+  other, so both stay warm, and a press always finds a free warm one without waiting for a poll.
+* Nothing from the environment: no proxy, no netrc, and no REQUESTS_CA_BUNDLE, which would
+  silently win over the CA file that was configured.
+* One TLS context for the life of the daemon, with the system's CA store, a CA file or a pin.
+* No redirect is followed: it would turn a POST into a GET.
+* Every failure leaves as a `ValtError`; a failure while connecting is told apart from one
+  after the request was sent, because only the first is proof that nothing happened.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import socket
+import ssl
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from ivsd import __version__
+from ivsd.valt.errors import (
+    BadReply,
+    ClockWrong,
+    ConnectionLost,
+    NoReply,
+    TlsUntrusted,
+    Unreachable,
+)
+from ivsd.valt.sockets import TlsSocket, dial, exchange_deadline, remaining
+
+CONNECTIONS = 2
+LONGEST_REPLY = 8 * 1024 * 1024  # bytes; a full user list of a large site is far below
+
+X509_V_ERR_CERT_NOT_YET_VALID = 9
+X509_V_ERR_CERT_HAS_EXPIRED = 10
+_SELF_SIGNED = (18, 19)
+_NO_ISSUER = (20, 21)
+_WRONG_NAME = (62, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete HTTP reply."""
+
+    status: int
+    body: bytes
+    location: str = ""
+
+    def json(self) -> Any:
+        """Parse the body; raises BadReply when it is no JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise BadReply(
+                f"the server's reply is not VALT's (HTTP {self.status}, no JSON): "
+                "is this the address of the VALT server?"
+            ) from None
+
+
+class Transport(Protocol):
+    """What the client needs: one request out, one complete reply back, or a ValtError."""
+
+    def request(
+        self, method: str, path: str, query: dict[str, str], body: object | None = None
+    ) -> Reply: ...
+
+
+class HttpTransport:
+    """The real transport. Thread-safe for as many threads as there are CONNECTIONS.
+
+    `verify` is "system", a path to a CA file, or "sha256:HEX" for a pinned certificate.
+    `timeout_s` bounds each request from name resolution to the last byte of the body.
+    Raises OSError or ssl.SSLError when the CA file cannot be used.
+    """
+
+    def __init__(self, url: str, *, verify: str = "system", timeout_s: float = 5.0) -> None:
+        self._base = url.rstrip("/") + "/api/v3/"
+        self._timeout_s = timeout_s
+        context, fingerprint = None, None
+        if urlsplit(url).scheme == "https":
+            context, fingerprint = _tls(verify)
+        adapter = _Adapter(context, fingerprint)
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.mount(self._base, adapter)
+        self._session.headers["User-Agent"] = f"ivsd/{__version__}"
+        # A jar that takes nothing: two threads share the session, and VALT needs no cookie.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def request(
+        self, method: str, path: str, query: dict[str, str], body: object | None = None
+    ) -> Reply:
+        """Exchange one request for one complete reply; raises ValtError."""
+        with exchange_deadline(self._timeout_s):
+            try:
+                return self._exchange(method, path, query, body)
+            except ConnectionLost:
+                # A kept-alive connection that the server has closed in the meantime: reading
+                # again is harmless, anything else is for the controller to resolve.
+                if method != "GET":
+                    raise
+                return self._exchange(method, path, query, body)
+
+    def _exchange(
+        self, method: str, path: str, query: dict[str, str], body: object | None
+    ) -> Reply:
+        try:
+            response = self._session.request(
+                method,
+                self._base + path,
+                params=query,
+                json=body,
+                timeout=remaining(),
+                stream=True,
+                allow_redirects=False,
+            )
+            with response:
+                text = response.raw.read(LONGEST_REPLY + 1, decode_content=True)
+        # `from None`: the library's exceptions carry the URL, and with it the token.
+        except (requests.Timeout, TimeoutError, urllib3.exceptions.TimeoutError):
+            raise NoReply(f"no answer from the server within {self._timeout_s:g} s") from None
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
+            raise Unreachable("the server's address is no web address") from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
+            raise ConnectionLost(
+                "the connection broke before the server's answer was complete"
+            ) from None
+        if len(text) > LONGEST_REPLY:
+            raise BadReply("the server's reply is too long to be VALT's")
+        return Reply(response.status_code, text, response.headers.get("Location", ""))
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._session.close()
+
+
+def _tls(verify: str) -> tuple[ssl.SSLContext, str | None]:
+    fingerprint = None
+    if verify.startswith("sha256:"):
+        fingerprint = verify.removeprefix("sha256:").replace(":", "").lower()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # the pin replaces the chain, urllib3 checks it
+    elif verify == "system":
+        context = ssl.create_default_context()
+    else:
+        context = ssl.create_default_context(cafile=str(Path(verify)))
+    context.sslsocket_class = TlsSocket
+    return context, fingerprint
+
+
+class _Dialled:
+    """Opens the connection with `dial` and types every failure before the request is sent."""
+
+    _dns_host: str
+    port: int
+    host: str
+
+    def _new_conn(self) -> socket.socket:
+        return dial(self._dns_host, self.port)
+
+    def connect(self) -> None:
+        try:
+            super().connect()  # type: ignore[misc]  # of the urllib3 class beside this mix-in
+        except ssl.SSLCertVerificationError as e:
+            raise _why_untrusted(e, self.host) from None
+        except urllib3.exceptions.SSLError:
+            raise TlsUntrusted(
+                f"the certificate of {self.host} is not the pinned one (valt.verify)"
+            ) from None
+        except TimeoutError:
+            raise Unreachable(f"no answer from {self.host} port {self.port} in time") from None
+        except ssl.SSLError as e:
+            raise Unreachable(
+                f"{self.host} port {self.port} does not speak TLS as expected "
+                f"({e.reason or 'handshake failed'}): http:// instead of https://?"
+            ) from None
+        except OSError:
+            raise Unreachable(f"{self.host} port {self.port} closed the new connection") from None
+
+
+def _why_untrusted(e: ssl.SSLCertVerificationError, host: str) -> TlsUntrusted:
+    code = e.verify_code
+    if code == X509_V_ERR_CERT_NOT_YET_VALID:
+        return ClockWrong(f"the certificate of {host} is not valid yet: is this box's clock right?")
+    if code == X509_V_ERR_CERT_HAS_EXPIRED:
+        return TlsUntrusted(f"the certificate of {host} has expired")
+    if code in _SELF_SIGNED:
+        return TlsUntrusted(
+            f"the certificate of {host} is signed by itself: set valt.verify to its CA file or pin"
+        )
+    if code in _NO_ISSUER:
+        return TlsUntrusted(
+            f"the certificate of {host} is from an unknown issuer: set valt.verify to its CA file"
+        )
+    if code in _WRONG_NAME:
+        return TlsUntrusted(f"the certificate of {host} is made out to another name")
+    return TlsUntrusted(f"the certificate of {host} is not trusted ({e.verify_message})")
+
+
+class _PlainConnection(_Dialled, HTTPConnection):
+    pass
+
+
+class _TlsConnection(_Dialled, HTTPSConnection):
+    pass
+
+
+class _PlainPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+    # First in, first out: the connections take turns and stay warm.
+    QueueCls = queue.Queue  # type: ignore[assignment]  # urllib3's type names its default
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+    QueueCls = queue.Queue  # type: ignore[assignment]
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, context: ssl.SSLContext | None, fingerprint: str | None) -> None:
+        self._context, self._fingerprint = context, fingerprint
+        super().__init__(pool_connections=1, pool_maxsize=CONNECTIONS, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        """Hand out the one pool, with our TLS context instead of one made from `verify`."""
+        tls: dict[str, Any] = {}
+        if self._context is not None:
+            tls = {
+                "ssl_context": self._context,
+                "cert_reqs": self._context.verify_mode,
+                "assert_fingerprint": self._fingerprint,
+            }
+        return self.poolmanager.connection_from_url(request.url, pool_kwargs=tls)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Do nothing: the context of `get_connection_with_tls_context` has it all."""

@@ -1,0 +1,274 @@
+"""Buttons and lamps on pretended pins; tests/appliance has the same on real lines."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+pytest.importorskip("gpiod", reason="needs gpiod (pip install ivsd[appliance])")
+pytest.importorskip("gpiozero", reason="needs gpiozero (pip install ivsd[appliance])")
+
+from ivsd.events import Pressed, Released
+from ivsd.gpio_factory import Line, LineProblem
+from ivsd.inputs.gpio import GpioButton
+from ivsd.inputs.source import DeviceProblem
+from ivsd.outputs.gpio import GpioLamp, GpioRgbLamp
+from ivsd.outputs.lamp import Colour, LampProblem
+
+
+class FakePin:
+    """What gpiozero and our devices use of a GpiodPin; the test moves the line."""
+
+    pull, bounce, edges, function = "floating", None, "both", ""
+    when_changed: Any = None
+    edge_at = 0.0
+    broken = False
+
+    def __init__(self, line: Line) -> None:
+        self.info = line
+        self.level = 0
+        self.closed = False
+        self.waiting: list[tuple[float, int]] = []
+
+    @property
+    def state(self) -> int:
+        return self.level
+
+    @state.setter
+    def state(self, level: int) -> None:
+        if self.broken:
+            raise LineProblem("its chip is gone")
+        self.level = int(level)
+
+    def output_with_state(self, level: int) -> None:
+        self.function, self.level = "output", int(level)
+        if self.broken:
+            raise LineProblem("no such line")
+
+    def fileno(self) -> int:
+        return 42
+
+    def dispatch(self) -> None:
+        if self.broken:
+            raise LineProblem("its chip is gone")
+        waiting, self.waiting = self.waiting, []
+        for self.edge_at, level in waiting:
+            self.when_changed(self.edge_at, level)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeFactory:
+    def __init__(self, **levels: int) -> None:
+        self.pins: dict[Any, FakePin] = {}
+        self.broken: set[Any] = set()
+        self.levels = levels
+        """What the line with this name reads when it is opened."""
+
+    def pin(self, line: Line) -> FakePin:
+        pin = self.pins[line.line] = FakePin(line)
+        pin.level = self.levels.get(str(line.line), 0)
+        pin.broken = line.line in self.broken
+        return pin
+
+    def reserve_pins(self, *args: object) -> None: ...
+
+    def release_pins(self, *args: object) -> None: ...
+
+    def ticks(self) -> float:
+        return 0.0
+
+
+def refusing_factory() -> Any:
+    class Refusing(FakeFactory):
+        def pin(self, line: Line) -> FakePin:
+            raise LineProblem("no permission")
+
+    return Refusing()
+
+
+def button(
+    factory: Any, pull: Any = "up", active: Any = "low", bounce_ms: int = 10
+) -> tuple[GpioButton, FakePin]:
+    it = GpioButton("record", "gpiochip0", "B", pull, active, bounce_ms, factory)
+    it.open()
+    return it, factory.pins["B"]
+
+
+# -- buttons ----------------------------------------------------------------------------------
+
+
+def test_a_press_and_a_release_carry_the_kernels_time() -> None:
+    it, pin = button(FakeFactory(B=1))
+    pin.waiting = [(100.5, 0), (100.75, 1)]
+    assert list(it.read()) == [Pressed("record", 100.5), Released("record", 100.75)]
+    assert list(it.read()) == []
+
+
+@pytest.mark.parametrize(
+    ("pull", "active", "pressed_level"),
+    [
+        ("up", "low", 0),
+        ("up", "high", 1),  # a contact that opens when pressed
+        ("down", "high", 1),
+        ("down", "low", 0),
+        ("none", "low", 0),
+        ("none", "high", 1),
+    ],
+)
+def test_every_wiring_of_pull_and_active_level(pull: str, active: str, pressed_level: int) -> None:
+    it, pin = button(FakeFactory(B=1 - pressed_level), pull, active)
+    assert pin.pull == ("floating" if pull == "none" else pull)
+    pin.waiting = [(1.0, pressed_level), (2.0, 1 - pressed_level)]
+    assert list(it.read()) == [Pressed("record", 1.0), Released("record", 2.0)]
+
+
+def test_the_bounce_time_is_left_to_the_kernel() -> None:
+    assert button(FakeFactory(), bounce_ms=10)[1].bounce == 0.01
+    assert button(FakeFactory(), bounce_ms=0)[1].bounce is None
+
+
+@pytest.mark.parametrize(("active", "level"), [("low", 0), ("high", 1)])
+def test_a_button_held_at_open_gives_nothing_until_pressed_anew(active: str, level: int) -> None:
+    it, pin = button(FakeFactory(B=level), "up", active)
+    pin.waiting = [(1.0, 1 - level)]
+    assert list(it.read()) == []
+    pin.waiting = [(2.0, level), (3.0, 1 - level)]
+    assert list(it.read()) == [Pressed("record", 2.0), Released("record", 3.0)]
+
+
+def test_two_equal_edges_around_a_lost_one_give_one_press() -> None:
+    it, pin = button(FakeFactory(B=1))
+    pin.waiting = [(1.0, 0), (2.0, 0), (3.0, 1)]
+    assert list(it.read()) == [Pressed("record", 1.0), Released("record", 3.0)]
+
+
+def test_a_button_closed_while_down_gives_no_release_after_reopening() -> None:
+    factory = FakeFactory(B=1)
+    it, pin = button(factory)
+    pin.waiting = [(1.0, 0)]
+    assert list(it.read()) == [Pressed("record", 1.0)]
+    it.close()
+    assert pin.closed
+    factory.levels["B"] = 0
+    it.open()
+    factory.pins["B"].waiting = [(9.0, 1)]
+    assert list(it.read()) == []
+
+
+def test_a_button_needs_no_thread_and_no_time() -> None:
+    threads = threading.active_count()
+    it, _ = button(FakeFactory(B=1))
+    assert threading.active_count() == threads
+    assert it.fileno() == 42
+    assert it.deadline() is None
+    assert list(it.expire(1e9)) == []
+
+
+def test_a_button_that_cannot_be_opened_says_which_and_why() -> None:
+    it = GpioButton("record", "gpiochip0", "B", "up", "low", 10, refusing_factory())
+    with pytest.raises(DeviceProblem, match=r"^button record: no permission$"):
+        it.open()
+    it.close()
+
+
+def test_a_button_whose_chip_goes_away_says_so_and_closes() -> None:
+    it, pin = button(FakeFactory(B=1))
+    pin.broken = True
+    with pytest.raises(DeviceProblem, match=r"^button record: its chip is gone$"):
+        it.read()
+    it.close()
+    it.close()
+    assert pin.closed
+
+
+def test_a_button_that_is_not_open_cannot_be_read() -> None:
+    it = GpioButton("record", "gpiochip0", "B", "up", "low", 10, refusing_factory())
+    with pytest.raises(DeviceProblem, match="not open"):
+        it.fileno()
+    with pytest.raises(DeviceProblem, match="not open"):
+        it.read()
+
+
+# -- lamps ------------------------------------------------------------------------------------
+
+
+def rgb(factory: Any, active: Any = "high") -> GpioRgbLamp:
+    return GpioRgbLamp("status", "gpiochip0", ("R", "G", "B"), active, factory)
+
+
+def levels(factory: FakeFactory) -> list[int]:
+    return [factory.pins[line].level for line in ("R", "G", "B")]
+
+
+def test_a_lamp_of_one_line_is_lit_by_every_colour_but_off() -> None:
+    factory: Any = FakeFactory()
+    lamp = GpioLamp("sign", "gpiochip0", 17, "high", factory)
+    lamp.open()
+    for colour in Colour:
+        lamp.show(colour)
+        assert factory.pins[17].level == (colour is not Colour.OFF)
+
+
+@pytest.mark.parametrize("colour", list(Colour))
+def test_three_lines_mix_every_colour(colour: Colour) -> None:
+    factory = FakeFactory()
+    lamp = rgb(factory)
+    lamp.open()
+    lamp.show(colour)
+    assert levels(factory) == [int(lit) for lit in colour.channels]
+
+
+def test_a_lamp_that_is_lit_by_low_level_is_dark_from_the_first_moment() -> None:
+    factory = FakeFactory()
+    lamp = rgb(factory, active="low")
+    lamp.open()
+    assert levels(factory) == [1, 1, 1]
+    lamp.show(Colour.YELLOW)
+    assert levels(factory) == [0, 0, 1]
+
+
+@pytest.mark.parametrize("active", ["high", "low"])
+def test_closing_switches_off_and_gives_all_lines_back(active: str) -> None:
+    factory = FakeFactory()
+    lamp = rgb(factory, active)
+    lamp.open()
+    lamp.show(Colour.WHITE)
+    lamp.close()
+    lamp.close()
+    assert levels(factory) == [int(active == "low")] * 3
+    assert all(pin.closed for pin in factory.pins.values())
+
+
+def test_one_line_that_fails_releases_those_taken_before() -> None:
+    factory = FakeFactory()
+    factory.broken = {"B"}
+    lamp = rgb(factory)
+    with pytest.raises(LampProblem, match=r"^status: no such line$"):
+        lamp.open()
+    assert factory.pins["R"].closed
+    assert factory.pins["G"].closed
+    factory.broken = set()
+    lamp.open()
+    lamp.show(Colour.BLUE)
+    assert levels(factory) == [0, 0, 1]
+
+
+def test_a_lamp_whose_chip_goes_away_says_so_and_still_closes() -> None:
+    factory = FakeFactory()
+    lamp = rgb(factory)
+    lamp.open()
+    factory.pins["G"].broken = True
+    with pytest.raises(LampProblem, match=r"^status: its chip is gone$"):
+        lamp.show(Colour.WHITE)
+    lamp.close()
+    assert all(pin.closed for pin in factory.pins.values())
+    assert factory.pins["B"].level == 0
+
+
+def test_a_lamp_that_is_not_open_cannot_be_lit() -> None:
+    with pytest.raises(LampProblem, match="not open"):
+        rgb(FakeFactory()).show(Colour.RED)
