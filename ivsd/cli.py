@@ -120,13 +120,9 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--host", default="127.0.0.1", metavar="ADDRESS")
     simulate.add_argument("--port", type=int, default=8088)
     simulate.add_argument("--user", default="admin")
-    simulate.add_argument(
-        "--password", default="admin", help="known to everybody: never a real one"
-    )
+    simulate.add_argument("--password", default="admin", help="known to all: never a real one")
     simulate.add_argument("--valt-version", default="6.5.2", metavar="VERSION")
-    simulate.add_argument(
-        "--world", type=Path, metavar="FILE", help="rooms, users, ... of your own"
-    )
+    simulate.add_argument("--world", type=Path, metavar="FILE", help="your own rooms and users")
     simulate.add_argument("--delay-ms", type=float, default=0.0, help="wait before each reply")
     simulate.add_argument(
         "--quirk", action="append", metavar="NAME=VALUE",

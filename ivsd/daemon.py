@@ -28,6 +28,7 @@ from ivsd.events import (
     Binding,
     Command,
     Event,
+    LightView,
     Note,
     PollNow,
     Reconfigured,
@@ -89,6 +90,7 @@ class Daemon:
         self._link: Link | None = None
         self._reader: Reader | None = None
         self._player: Player | None = None
+        self._view = LightView()
         self._status_words = ""
 
     # -- for other threads and signal handlers ------------------------------------------------
@@ -110,7 +112,7 @@ class Daemon:
     def run(self) -> int:
         """Run until stopped; return the exit code."""
         threading.excepthook = self._thread_died
-        self._load(first=True)
+        self._load()
         notify("READY=1")
         deadline: float | None = None
         code = 0
@@ -154,6 +156,7 @@ class Daemon:
                 if self._link is not None:
                     self._link.poll_now()
             case Show(view):
+                self._view = view
                 if self._player is not None:
                     self._player.show(view)
                 self._tell_status(view.name if not view.pending else self._status_words)
@@ -169,7 +172,7 @@ class Daemon:
 
     # -- the parts ----------------------------------------------------------------------------
 
-    def _load(self, first: bool = False) -> None:
+    def _load(self) -> None:
         """Read the configuration and (re)build the parts that it changes."""
         try:
             config = load(self._path)
@@ -179,10 +182,10 @@ class Daemon:
             problems = [str(p) for p in e.problems] if isinstance(e, ConfigError) else [str(e)]
             for problem in problems:
                 log.error("%s", problem)
-            if self._config is not None:
-                log.error("the configuration was not changed: the old one is in use")
-            elif first:
+            if self._config is None:
                 self._use_salvaged(salvage(self._path), problems)
+            else:
+                log.error("the configuration was not changed: the old one is in use")
             return
         before, self._config = self._config, config
         self._use_hardware(config.inputs, config.lights)
@@ -193,7 +196,7 @@ class Daemon:
             config.valt.url,
             config.room,
         )
-        self._step(Reconfigured(_rules(config), new_room))
+        self._step(Reconfigured(rules_from(config), new_room))
         link.start()
         log.info("room %s at %s", config.room, config.valt.url)
 
@@ -212,6 +215,7 @@ class Daemon:
             if self._player is not None:
                 self._player.stop(STOP_WITHIN_S / 3)
             self._player = Player(self._hardware.fixtures(lights), log.warning)
+            self._player.show(self._view)
             self._player.start()
             self._lights = lights
         if inputs != self._inputs:
@@ -248,11 +252,15 @@ class Daemon:
                 part.stop(STOP_WITHIN_S / 3)
 
     def _thread_died(self, args: threading.ExceptHookArgs) -> None:
-        name = args.thread.name if args.thread else "?"
-        self._queue.put(_Crash(name, args.exc_value))
+        link_threads = self._link.threads if self._link is not None else ()
+        if args.thread is not None and args.thread in (self._player, self._reader, *link_threads):
+            self._queue.put(_Crash(args.thread.name, args.exc_value))
+        else:
+            threading.__excepthook__(args)
 
 
-def _rules(config: Config) -> Rules:
+def rules_from(config: Config) -> Rules:
+    """Take from the configuration what decides the meaning of presses."""
     return Rules(
         bindings=_bindings(config.controls),
         default_author=config.recording.author,

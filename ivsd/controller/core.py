@@ -211,7 +211,8 @@ class Controller:
         if recording is None:
             self._end(marker.press, Result.FAILED, "the server does not name the recording", now)
             return
-        time_s = int(self._truth.clock.position_s(marker.press.at))
+        # To the nearest second, the finest VALT takes: half a second off at most.
+        time_s = int(self._truth.clock.position_s(marker.press.at) + 0.5)
         binding = marker.binding
         self._ask(AddMarker(recording, binding.marker_name, binding.marker_colour, time_s), now)
         deadline = now + self._rules.reply_timeout_s + GRACE_S

@@ -40,7 +40,7 @@ class Reader(threading.Thread):
 
     def stop(self, timeout_s: float) -> None:
         """End the thread and give all devices back."""
-        os.write(self._stop_fd, b"x")
+        os.close(self._stop_fd)  # the other end becomes readable
         if self.is_alive():
             self.join(timeout_s)
 
@@ -61,6 +61,8 @@ class Reader(threading.Thread):
                     self._drain(source, functools.partial(source.expire, now))
         for source in self._open:
             source.close()
+        self._selector.close()
+        os.close(self._wake_fd)
 
     def _timeout(self) -> float | None:
         """Return how long to sleep: until a number ends, or until missing devices are tried."""

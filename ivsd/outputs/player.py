@@ -170,9 +170,9 @@ class Player(threading.Thread):
     def _drive(self, track: _Track, now: float) -> float | None:
         if not track.frames:
             return None
-        due = track.advance(now)
         if not track.usable and now < track.reopen_at:
-            return track.reopen_at if due is None else min(due, track.reopen_at)
+            return track.reopen_at  # nobody could see the rhythm
+        due = track.advance(now)
         lamp = track.fixture.lamp
         try:
             if not track.usable:
@@ -186,6 +186,6 @@ class Player(threading.Thread):
                 self._report(f"lamp {lamp.name}: {e}")
             lamp.close()
             track.usable, track.reopen_at = False, now + REOPEN_S
-            return track.reopen_at if due is None else min(due, track.reopen_at)
+            return track.reopen_at
         track.reopen_at = 0.0
         return due

@@ -107,11 +107,12 @@ class Link:
     ) -> None:
         self._watcher = Watcher(session, room, post, poll_interval_s=poll_interval_s, clock=clock)
         self._worker = Worker(session, self._watcher, recordings, post, clock)
+        self.threads = (self._worker, self._watcher)
 
     def start(self) -> None:
         """Start both threads."""
-        self._watcher.start()
-        self._worker.start()
+        for thread in self.threads:
+            thread.start()
 
     def ask(self, ask: Ask) -> None:
         """Queue a request; its answer comes as an event."""
@@ -127,7 +128,7 @@ class Link:
         self._watcher.wake.set()
         self._worker.asks.put(None)
         deadline = time.monotonic() + timeout_s
-        for thread in (self._worker, self._watcher):
+        for thread in self.threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
 
@@ -148,9 +149,9 @@ class Worker(threading.Thread):
     def run(self) -> None:
         """Take one ask after the other until None comes."""
         while (ask := self.asks.get()) is not None:
-            self._post(self._carry_out(ask))
+            self._post(self.carry_out(ask))
 
-    def _carry_out(self, ask: Ask) -> Event:
+    def carry_out(self, ask: Ask) -> Event:
         sent_at = self._clock()
         room = self._watcher.room
         try:

@@ -15,6 +15,7 @@ from .faults import Fault
 from .quirks import Quirks
 from .server import Simulator
 from .spec import WorldSpec, sample
+from .state import WorldError
 from .world import World
 
-__all__ = ["Api", "Fault", "Quirks", "Simulator", "World", "WorldSpec", "sample"]
+__all__ = ["Api", "Fault", "Quirks", "Simulator", "World", "WorldError", "WorldSpec", "sample"]

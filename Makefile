@@ -1,0 +1,49 @@
+# The two commands: `make demo` runs the product, `make test` proves it. Both set up what they need.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# What evdev and systemd-python are built with; both come as source only.
+BUILD_PACKAGES := gcc libc6-dev linux-libc-dev python3-dev pkg-config libsystemd-dev
+
+.PHONY: help demo test check venv venv-all bench clean
+.DEFAULT_GOAL := help
+
+help:  ## say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.base  ## run the daemon on this screen against a simulated VALT server
+	@$(BIN)/ivsd demo $(ARGS)
+
+test: $(VENV)/.appliance check  ## run all tests (arguments for pytest in ARGS)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.appliance  ## style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.appliance  ## measure: press latency, light latency, start, memory, idle CPU
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+venv: $(VENV)/.base  ## set up what the demo needs
+venv-all: $(VENV)/.appliance  ## set up what the tests need
+
+$(VENV)/bin/python:
+	@PYTHON=$(PYTHON) sh .ci/make-venv.sh $(VENV)
+
+$(VENV)/.base: $(VENV)/bin/python setup.cfg constraints.txt
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+# Without the compiler and headers, everything but the device packages is installed and tested.
+$(VENV)/.appliance: $(VENV)/.dev
+	@if sh .ci/debian-packages.sh $(BUILD_PACKAGES); then $(PIP) --editable '.[appliance]' && touch $@; fi
+
+clean:  ## remove what was made here
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

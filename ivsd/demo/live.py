@@ -1,0 +1,157 @@
+"""The daemon and a simulated VALT server together in one process, with virtual hands.
+
+Everything between the hand and the server is the real thing: input thread, controller,
+HTTP client, light player, and a configuration file on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+
+from ivsd.config import load
+from ivsd.config.schema import LampConfig
+from ivsd.daemon import Daemon
+from ivsd.demo.scenario import ScenarioError, Seen
+from ivsd.events import Command
+from ivsd.hardware import VirtualHardware, fixture_for
+from ivsd.outputs.player import Fixture
+from ivsd.outputs.virtual import VirtualLamp
+from ivsd.valt.simulator import Fault, Simulator, World
+
+PATHS = {
+    "start": "record/start", "stop": "record/stop", "pause": "record/pause",
+    "resume": "record/resume", "lock": "/lock", "unlock": "/unlock", "login": "/login",
+    "status": "/status", "look-up": "admin/users",
+}  # fmt: skip
+"""What a scenario calls a request, and how its path is recognised."""
+
+
+class LiveBox:
+    """A running box and its server; a context manager, and the demo's scenario stage."""
+
+    def __init__(
+        self,
+        *,
+        valt_version: str = "6.5.2",
+        observe: Callable[[Command], None] = lambda command: None,
+    ) -> None:
+        self.simulator = Simulator(World(version=valt_version)).start()
+        self._folder = tempfile.TemporaryDirectory(prefix="ivsd-demo-")
+        text = resources.files("ivsd.demo").joinpath("demo.yaml").read_text(encoding="utf-8")
+        self.config = Path(self._folder.name) / "ivsd.yaml"
+        self.config.write_text(text.replace("SERVER", self.simulator.url), encoding="utf-8")
+        self.hardware = VirtualHardware()
+        self.hands = self.hardware.hands
+        self._undriven = VirtualLamp("undriven")
+        config = load(self.config)
+        self._lights = config.lights
+        rooms = self.simulator.world.rooms.values()
+        room = next(room for room in rooms if config.room in (room.id, room.name))
+        self.room, self.room_name = room.id, room.name
+        self.seen = Seen(self.simulator.world, self.room, time.monotonic)
+        self._observe = observe
+        self._changed = threading.Event()
+        self.daemon = Daemon(self.config, self.hardware, self._take)
+        self._thread = threading.Thread(target=self.daemon.run, name="daemon", daemon=True)
+
+    def __enter__(self) -> LiveBox:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.daemon.stop()
+        self._thread.join(3)
+        self.simulator.stop()
+        self._folder.cleanup()
+
+    def wait_until_ready(self, timeout_s: float = 5.0) -> bool:
+        """Wait until the room's state is known; return whether it is."""
+        deadline = self.now() + timeout_s
+        while self.seen.light in ("", "starting") and self.now() < deadline:
+            self.wait_until(deadline)
+        return self.seen.light not in ("", "starting")
+
+    def _take(self, command: Command) -> None:
+        self.seen.observe(command)
+        self._observe(command)
+        self._changed.set()
+
+    def lamps(self) -> list[tuple[LampConfig, Fixture]]:
+        """List the lamps with what they show, for a panel to draw."""
+        return [
+            (lamp, fixture_for(lamp, self._lights, self._undriven)) for lamp in self._lights.lamps
+        ]
+
+    # -- the stage of a scenario --------------------------------------------------------------
+
+    def now(self) -> float:
+        """Real time."""
+        return time.monotonic()
+
+    def wait_until(self, moment: float) -> None:
+        """Sleep, but not past the next thing the daemon says, nor past 20 ms (the server)."""
+        self._changed.clear()
+        self._changed.wait(max(0.0, min(moment - self.now(), 0.02)))
+
+    def do(self, what: str, words: list[str]) -> None:
+        """Carry out one doing of a scenario."""
+        match what, words:
+            case "press", [control]:
+                self.hands.press(control)
+            case "release", [control]:
+                self.hands.release(control)
+            case "swipe", [number]:
+                self.hands.swipe(number)
+            case "type", [digits]:
+                self.type_pin(digits)
+            case "elsewhere", [action]:
+                self.elsewhere(action)
+            case "server", ["away"]:
+                self.simulator.away()
+            case "server", ["silent"]:
+                self.simulator.black_hole()
+            case "server", ["back"]:
+                self.simulator.back()
+            case "server", ["delay", number, "ms"]:
+                self.simulator.delay_s = float(number) / 1000
+            case "server", ["loses", "the", "reply", "to", request]:
+                self._fault("reset_after", request)
+            case "server", ["fails", request]:
+                self._fault("status", request, status=500)
+            case "server", ["refuses", request, *reason]:
+                body = json.dumps({"data": {"message": " ".join(reason)}, "code": 400})
+                self._fault("text", request, status=400, body=body)
+            case _:
+                raise ScenarioError(f"“{what} {' '.join(words)}” is not known")
+
+    def _fault(self, kind: str, request: str, status: int = 500, body: str = "") -> None:
+        if request not in PATHS:
+            raise ScenarioError(f"“{request}” is no request: use one of {', '.join(PATHS)}")
+        fault = Fault(kind, PATHS[request], status=status, body=body)
+        self.simulator.faults.add(fault)
+
+    def type_pin(self, digits: str) -> None:
+        """Type a PIN and Enter."""
+        for digit in digits:
+            self.hands.key(f"KEY_{digit}")
+        self.hands.key("KEY_ENTER")
+
+    def elsewhere(self, action: str) -> None:
+        """Let somebody do this at the VALT web page."""
+        world = self.simulator.world
+        if action == "start":
+            world.start(self.room, "Started at the VALT page")
+        else:
+            getattr(world, action)(self.room)
