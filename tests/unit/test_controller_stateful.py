@@ -383,8 +383,8 @@ class Door(RuleBasedStateMachine):
 
 
 Door.TestCase.settings = settings(
-    max_examples=300,
-    stateful_step_count=40,
+    max_examples=400,
+    stateful_step_count=60,
     deadline=None,
     derandomize=True,
     database=None,

@@ -1,0 +1,252 @@
+"""Single keystrokes become a badge number or a PIN (decision 23)."""
+
+from __future__ import annotations
+
+import pytest
+
+from ivsd.events import NumberKind, Scanned
+from ivsd.inputs.frames import Frame
+
+BADGE, PIN = NumberKind.BADGE, NumberKind.PIN
+FAST, SLOW = 0.008, 0.4  # a reader's and a hand's time between two keys
+
+
+class Typist:
+    """Types on one device; every number that comes out is kept as (kind, text)."""
+
+    def __init__(self, *, badges: bool = False, pins: bool = False) -> None:
+        self.frame = Frame("door", badges=badges, pins=pins)
+        self.now = 50.0
+        self.scanned: list[Scanned] = []
+
+    def type(self, text: str, gap_s: float, end: str = "") -> Typist:
+        """Type with `gap_s` before every key; the time also ends what is due meanwhile."""
+        for name in [*(f"KEY_{c}" for c in text), *([f"KEY_{end}"] if end else [])]:
+            self.wait(gap_s)
+            self._keep(self.frame.key(name, self.now))
+        return self
+
+    def wait(self, seconds: float) -> Typist:
+        end = self.now + seconds
+        while (deadline := self.frame.deadline()) is not None and deadline <= end:
+            self.now = deadline
+            self._keep(self.frame.expire(self.now))
+        self.now = end
+        return self
+
+    def _keep(self, scanned: Scanned | None) -> None:
+        if scanned is not None:
+            self.scanned.append(scanned)
+
+    @property
+    def numbers(self) -> list[tuple[NumberKind, str]]:
+        return [(scanned.kind, scanned.number.reveal()) for scanned in self.scanned]
+
+
+def reader() -> Typist:
+    return Typist(badges=True)
+
+
+def keypad() -> Typist:
+    return Typist(pins=True)
+
+
+def both() -> Typist:
+    return Typist(badges=True, pins=True)
+
+
+# -- badges -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["ENTER", "KPENTER", "TAB"])
+def test_a_badge_ends_with_enter_or_tab_at_once(end: str) -> None:
+    typist = reader().type("0004711001", FAST, end)
+    assert typist.numbers == [(BADGE, "0004711001")]
+    assert (typist.scanned[0].reader, typist.scanned[0].at) == ("door", typist.now)
+    assert typist.frame.deadline() is None
+
+
+def test_a_badge_without_an_end_ends_80_ms_after_its_last_digit() -> None:
+    typist = reader().type("0004711001", FAST)
+    last = typist.now
+    assert typist.frame.deadline() == pytest.approx(last + 0.08)
+    assert typist.wait(0.079).numbers == []
+    assert typist.wait(0.002).numbers == [(BADGE, "0004711001")]
+    assert typist.frame.deadline() is None
+
+
+def test_a_late_thread_still_keeps_two_swipes_apart() -> None:
+    """Nobody called `expire` in time: the next key's own time ends the frame before it."""
+    frame = Frame("door", badges=True, pins=False)
+    at = 50.0
+    for index, digit in enumerate("00047110"):
+        assert frame.key(f"KEY_{digit}", at + index * FAST) is None
+    scanned = frame.key("KEY_1", at + 3.0)
+    assert scanned is not None
+    assert scanned.number.reveal() == "00047110"
+    assert frame.deadline() == pytest.approx(at + 3.08)
+
+
+def test_an_enter_that_comes_late_gives_the_badge_once() -> None:
+    frame = Frame("door", badges=True, pins=False)
+    for index, digit in enumerate("0004711001"):
+        frame.key(f"KEY_{digit}", 50.0 + index * FAST)
+    assert frame.key("KEY_ENTER", 51.0) is not None
+    assert frame.key("KEY_ENTER", 51.1) is None
+
+
+def test_two_swipes_are_two_badges() -> None:
+    typist = reader().type("0004711001", FAST, "ENTER").wait(0.5).type("0004711002", FAST, "ENTER")
+    assert typist.numbers == [(BADGE, "0004711001"), (BADGE, "0004711002")]
+
+
+def test_a_partial_read_never_joins_the_next_swipe() -> None:
+    typist = reader().type("471", FAST).wait(0.2).type("0004711002", FAST, "ENTER")
+    assert typist.numbers == [(BADGE, "0004711002")]
+
+
+def test_a_partial_read_is_no_badge() -> None:
+    assert reader().type("471", FAST, "ENTER").wait(1.0).numbers == []
+
+
+def test_a_pause_inside_a_badge_makes_two_reads_of_it_and_not_one_slow_one() -> None:
+    typist = reader().type("00047", FAST).wait(0.1).type("11001", FAST, "ENTER")
+    assert typist.numbers == [(BADGE, "00047"), (BADGE, "11001")]
+
+
+def test_hexadecimal_digits_and_those_of_the_number_block_count() -> None:
+    typist = reader()
+    for name in ("KP0", "KP4", "A", "B", "F", "7"):
+        typist.wait(FAST)
+        typist.frame.key(f"KEY_{name}", typist.now)
+    assert typist.wait(0.1).numbers == [(BADGE, "04ABF7")]
+
+
+@pytest.mark.parametrize("name", ["LEFTSHIFT", "G", "DOT", "VOLUMEUP"])
+def test_other_keys_are_no_part_of_a_number(name: str) -> None:
+    typist = reader().type("0004", FAST)
+    assert typist.frame.key(f"KEY_{name}", typist.now + FAST) is None
+    assert typist.type("7110", FAST, "ENTER").numbers == [(BADGE, "00047110")]
+
+
+def test_leading_zeros_are_kept() -> None:
+    assert reader().type("0000", FAST, "ENTER").numbers == [(BADGE, "0000")]
+
+
+@pytest.mark.parametrize("make", [reader, keypad, both])
+def test_a_stuck_key_never_becomes_a_number(make: type[Typist]) -> None:
+    """Nor does the tail of a bar code: somebody may have just that number."""
+    for length in (65, 70, 129, 140):
+        typist = make().type("7" * length, FAST, "ENTER").wait(11.0)
+        assert typist.numbers == [], length
+
+
+def test_after_a_stuck_key_the_next_swipe_is_read() -> None:
+    typist = reader().type("7" * 100, FAST).wait(0.5).type("0004711001", FAST, "ENTER")
+    assert typist.numbers == [(BADGE, "0004711001")]
+
+
+def test_enter_alone_is_nothing() -> None:
+    for typist in (reader(), keypad(), both()):
+        assert typist.type("", FAST, "ENTER").type("", FAST, "ENTER").wait(20.0).numbers == []
+
+
+# -- PINs -------------------------------------------------------------------------------------
+
+
+def test_a_pin_ends_with_enter_and_with_nothing_else() -> None:
+    typist = keypad().type("2580", SLOW).wait(5.0)
+    assert typist.numbers == []
+    assert typist.type("", SLOW, "ENTER").numbers == [(PIN, "2580")]
+
+
+def test_a_pin_typed_by_a_quick_hand_is_a_pin_on_a_keypad() -> None:
+    assert keypad().type("2580", 0.05, "KPENTER").numbers == [(PIN, "2580")]
+
+
+def test_a_short_pin_is_a_pin() -> None:
+    assert keypad().type("25", SLOW, "ENTER").numbers == [(PIN, "25")]
+
+
+def test_the_last_digit_can_be_corrected() -> None:
+    typist = keypad().type("259", SLOW, "BACKSPACE").type("80", SLOW, "ENTER")
+    assert typist.numbers == [(PIN, "2580")]
+
+
+@pytest.mark.parametrize("key", ["ESC", "DELETE"])
+def test_a_pin_can_be_cleared(key: str) -> None:
+    typist = keypad().type("99", SLOW, key)
+    assert typist.frame.deadline() is None
+    assert typist.type("2580", SLOW, "ENTER").numbers == [(PIN, "2580")]
+
+
+def test_a_half_typed_pin_is_forgotten_after_10_s_and_is_not_the_next_persons() -> None:
+    typist = keypad().type("99", SLOW)
+    assert typist.frame.deadline() == pytest.approx(typist.now + 10.0)
+    typist.wait(10.1)
+    assert typist.frame.deadline() is None
+    assert typist.type("2580", SLOW, "ENTER").numbers == [(PIN, "2580")]
+
+
+def test_every_digit_gives_a_pin_10_s_more() -> None:
+    typist = keypad().type("2580", 9.0)
+    assert typist.type("", 9.0, "ENTER").numbers == [(PIN, "2580")]
+
+
+def test_a_digit_that_comes_after_10_s_begins_a_new_pin_although_nobody_looked() -> None:
+    frame = Frame("door", badges=False, pins=True)
+    frame.key("KEY_9", 50.0)
+    frame.key("KEY_1", 61.0)
+    scanned = frame.key("KEY_ENTER", 61.5)
+    assert scanned is not None
+    assert scanned.number.reveal() == "1"
+
+
+def test_correcting_nothing_is_harmless() -> None:
+    typist = keypad().type("", SLOW, "BACKSPACE").type("2580", SLOW, "ENTER")
+    assert typist.numbers == [(PIN, "2580")]
+
+
+# -- a device with both -----------------------------------------------------------------------
+
+
+def test_a_number_typed_faster_than_a_hand_can_is_a_badge() -> None:
+    assert both().type("0004711001", FAST, "ENTER").numbers == [(BADGE, "0004711001")]
+    assert both().type("0004711001", FAST).wait(0.1).numbers == [(BADGE, "0004711001")]
+    assert both().type("2580", 0.079, "ENTER").numbers == [(BADGE, "2580")]
+
+
+def test_one_gap_of_80_ms_makes_it_a_pin() -> None:
+    typist = both().type("258", FAST).wait(0.073).type("0", FAST, "ENTER")
+    assert typist.numbers == [(PIN, "2580")]
+
+
+def test_a_number_by_hand_is_a_pin_and_waits_for_enter() -> None:
+    typist = both().type("2580", SLOW).wait(1.0)
+    assert typist.numbers == []
+    assert typist.type("", SLOW, "ENTER").numbers == [(PIN, "2580")]
+
+
+def test_three_fast_digits_are_too_few_for_a_badge() -> None:
+    typist = both().type("258", FAST).wait(0.5)
+    assert typist.numbers == []
+    assert typist.type("", FAST, "ENTER").numbers == [(PIN, "258")]
+
+
+def test_a_corrected_number_is_a_hands() -> None:
+    typist = both().type("25800", FAST, "BACKSPACE").type("", FAST, "ENTER")
+    assert typist.numbers == [(PIN, "2580")]
+
+
+def test_a_badge_after_a_pin_is_a_badge() -> None:
+    typist = both().type("2580", SLOW, "ENTER").wait(1.0).type("0004711001", FAST, "ENTER")
+    assert typist.numbers == [(PIN, "2580"), (BADGE, "0004711001")]
+
+
+@pytest.mark.parametrize("strays", [("", "BACKSPACE"), ("5", "BACKSPACE"), ("5", "ESC")])
+@pytest.mark.parametrize("make", [reader, both])
+def test_a_stray_key_that_left_nothing_does_not_spoil_the_next_swipe(
+    make: type[Typist], strays: tuple[str, str]
+) -> None:
+    typist = make().type(strays[0], 0.03, strays[1]).wait(30.0).type("0004711001", FAST, "ENTER")
+    assert typist.numbers == [(BADGE, "0004711001")]
