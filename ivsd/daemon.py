@@ -227,7 +227,8 @@ class Daemon:
 
     def _new_link(self, config: Config, secret: Secret) -> Link:
         valt = config.valt
-        transport = HttpTransport(valt.url, verify=valt.verify, timeout_s=valt.timeout_s)
+        verify = "system" if isinstance(valt.verify, bool) else valt.verify
+        transport = HttpTransport(valt.url, verify=verify, timeout_s=valt.timeout_s)
         session = Session(
             Client(transport),
             valt.username,

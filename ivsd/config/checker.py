@@ -9,6 +9,8 @@ their defaults, and per field, through `key()`, a sentence, a range or a check.
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -68,6 +70,11 @@ class Checked(typing.Generic[T]):
         """Whether the key is in the file, right or wrong."""
         return key in self._lines
 
+    def names_below(self, key: str) -> list[str]:
+        """List the keys that the file has below this one, right or wrong."""
+        below = [name.removeprefix(f"{key}.") for name in self._lines if name.startswith(f"{key}.")]
+        return [name for name in below if "." not in name]
+
     def is_sound(self, section: str) -> bool:
         """Whether nothing is wrong in this top-level key or as a whole."""
         keys = [problem.key for problem in self.problems]
@@ -96,16 +103,23 @@ def read(path: Path, schema: type[T]) -> Checked[T]:
         checked.complain("", "is no UTF-8 text")
     except yaml.MarkedYAMLError as e:
         line = e.problem_mark.line + 1 if e.problem_mark else 0
-        problem = Problem(str(path), line, "", f"is no valid YAML: {e.problem}")
+        problem = Problem(str(path), line, "", f"is no valid YAML: {_unquoted(e.problem or '')}")
         checked.problems.append(problem)
-    except yaml.YAMLError as e:
-        checked.complain("", f"is no valid YAML: {e}")
+    except yaml.YAMLError:
+        checked.complain("", "is no valid YAML: it holds characters that are not allowed")
+    except RecursionError:
+        checked.complain("", "is nested too deeply")
     else:
         if root is None:
             checked.complain("", "is empty")
         else:
             checked.value = typing.cast("T | None", _Walker(checked).build(root, schema, ""))
     return checked
+
+
+def _unquoted(problem: str) -> str:
+    """Take the file's own words out of PyYAML's message: they may be the password."""
+    return re.sub(r"'(?!<)[^']{2,}'", "'…'", problem)
 
 
 class _Wrong(Exception):
@@ -145,9 +159,10 @@ class _Walker:
         wanted = [member for member in members if member is not type(None)]
         if len(wanted) == 1:
             return self._build(node, wanted[0], key)
-        # Of two scalars (a number or a name) the YAML type decides.
-        kind = int if node.tag == _TAG + "int" and int in wanted else str
-        return self._build(node, kind, key)
+        # Of two scalars (a number or a name, true or a path) the YAML type decides.
+        by_tag = {_TAG + "int": int, _TAG + "bool": bool}
+        kind = by_tag.get(node.tag, str)
+        return self._build(node, kind if kind in wanted else str, key)
 
     def _dataclass(self, node: yaml.Node, wanted: Any, key: str) -> Any:
         fields = {item.name: item for item in dataclasses.fields(wanted)}
@@ -182,8 +197,9 @@ class _Walker:
 
     def _allowed(self, value: Any, item: dataclasses.Field[Any], key: str) -> bool:
         low, high = item.metadata.get("at_least"), item.metadata.get("at_most")
-        if (low is not None and value < low) or (high is not None and value > high):
-            self._checked.complain(key, f"{value:g} is out of range: use {low:g} to {high:g}")
+        if low is not None and not low <= value <= (math.inf if high is None else high):
+            allowed = f"{low:g} to {high:g}" if high is not None else f"at least {low:g}"
+            self._checked.complain(key, f"{value:g} is out of range: use {allowed}")
             return False
         check = item.metadata.get("check")
         problem = check(value) if check else None
@@ -235,12 +251,11 @@ class _Walker:
             return wanted(self._word(node, [member.value for member in wanted], key))
         if typing.get_origin(wanted) is typing.Literal:
             return self._word(node, list(typing.get_args(wanted)), key)
-        if wanted is bool and tag == "bool":
-            return node.value.lower() in ("true", "yes", "on")
-        if wanted is int and tag == "int":
-            return int(yaml.SafeLoader("").construct_yaml_int(node))
-        if wanted is float and tag in ("int", "float"):
-            return float(yaml.safe_load(node.value))
+        if (wanted, tag) in _PLAIN:
+            try:
+                return wanted(yaml.SafeLoader("").construct_object(node))
+            except (ValueError, TypeError, LookupError, OverflowError):
+                self._wrong(key, f"is wrong: it must be {_called(wanted)}")
         if wanted in (str, Path, Secret) and tag == "str":
             return wanted(node.value)
         if wanted in (str, Path, Secret) and tag in ("int", "float", "bool", "timestamp"):
@@ -256,6 +271,10 @@ class _Walker:
         if node.value not in valid:
             self._wrong(key, f"{node.value!r} is not known; {nearest(node.value, valid)}")
         return str(node.value)
+
+
+_PLAIN = {(bool, "bool"), (int, "int"), (float, "int"), (float, "float")}
+"""Which YAML types are taken for which of ours: none is converted into another kind."""
 
 
 def _called(wanted: Any) -> str:

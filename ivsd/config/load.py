@@ -76,11 +76,10 @@ def load_world(path: Path, schema: type[T]) -> T:
 def _check(path: Path) -> Checked[Config]:
     checked = read(path, Config)
     sections = checked.sections
-    controls: dict[str, Control] = sections.get("controls") or {}
     if (valt := sections.get("valt")) is not None:
         _check_valt(checked, valt)
     if (inputs := sections.get("inputs")) is not None:
-        _check_inputs(checked, inputs, controls)
+        _check_inputs(checked, inputs)
     if (lights := sections.get("lights")) is not None:
         _check_lights(checked, lights)
     _check_lines(checked, sections.get("inputs") or Inputs(), sections.get("lights") or Lights())
@@ -92,18 +91,22 @@ def _check_valt(checked: Checked[Config], valt: Valt) -> None:
         checked.complain("valt.password", "is given twice: keep password_file, remove password")
     if valt.password_file is not None:
         path = checked.path.parent / valt.password_file
-        if not path.exists():
+        try:
+            there = path.exists()
+        except OSError:
+            there = False
+        if not there:
             checked.complain("valt.password_file", f"there is no file {str(path)!r}")
 
 
-def _check_inputs(checked: Checked[Config], inputs: Inputs, controls: dict[str, Control]) -> None:
+def _check_inputs(checked: Checked[Config], inputs: Inputs) -> None:
     seen: set[str] = set()
     for number, keyboard in enumerate(inputs.keyboards, 1):
         at = f"inputs.keyboards.{number}"
         if keyboard.name in seen:
             checked.complain(f"{at}.name", f"{keyboard.name!r} is the name of another one, too")
         seen.add(keyboard.name)
-        if keyboard.match == Match():
+        if keyboard.match == Match() and not checked.names_below(f"{at}.match"):
             checked.complain(f"{at}.match", "says nothing: give path, id, name or port")
         if keyboard.role is Role.KEYS and not keyboard.keys:
             checked.complain(f"{at}.keys", "is missing: role keys needs key -> control")
@@ -112,18 +115,15 @@ def _check_inputs(checked: Checked[Config], inputs: Inputs, controls: dict[str, 
                 checked.complain(
                     f"{at}.keys.{name}", "is no key: use the kernel's names, such as KEY_KPPLUS"
                 )
-            _check_control(checked, f"{at}.keys.{name}", control, controls)
+            _check_control(checked, f"{at}.keys.{name}", control)
     for number, button in enumerate(inputs.buttons, 1):
-        _check_control(
-            checked, f"inputs.buttons.{number}.control", button.control, controls
-        )  # fmt: skip
+        _check_control(checked, f"inputs.buttons.{number}.control", button.control)
 
 
-def _check_control(
-    checked: Checked[Config], at: str, control: str, controls: dict[str, Control]
-) -> None:
+def _check_control(checked: Checked[Config], at: str, control: str) -> None:
     if not checked.has(f"controls.{control}"):
-        hint = nearest(control, controls) if controls else "there are no controls"
+        names = checked.names_below("controls")
+        hint = nearest(control, names) if names else "there are no controls"
         checked.complain(at, f"{control!r} is not under “controls”; {hint}")
 
 

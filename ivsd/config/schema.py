@@ -24,32 +24,41 @@ from ivsd.valt.model import MARKER_COLOURS, Secret
 
 
 def _web_address(url: str) -> str | None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if "@" in url:
+        return "must not hold a user or password: use valt.username and valt.password_file"
+    try:
+        parts = urlsplit(url)
+        host, _ = _HOST.fullmatch(parts.hostname or ""), parts.port  # a wrong port raises
+    except ValueError:
+        host = None
+    if host is None or parts.scheme not in ("http", "https"):
         return f"{url!r} is no web address: use https://NAME or http://NAME"
-    if parts.username or parts.password:
-        return "must not hold a password: use valt.username and valt.password_file"
     if parts.query or parts.fragment:
         return f"{url!r} must be the plain address of the server, such as https://valt.example.com"
     return None
 
 
-def _trust(verify: str) -> str | None:
-    if verify == "system":
+_HOST = re.compile(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+(%\w+)?")
+
+
+def _trust(verify: bool | str) -> str | None:
+    if verify is True:
         return None
+    if verify is False:
+        return "cannot be switched off: use true, a CA file, or sha256:FINGERPRINT"
     if verify.startswith("sha256:"):
         digits = verify.removeprefix("sha256:").replace(":", "")
         if re.fullmatch(r"[0-9A-Fa-f]{64}", digits):
             return None
         return "a fingerprint is “sha256:” and 64 hexadecimal digits"
-    if not Path(verify).is_file():
-        return (
-            f"there is no file {verify!r}: use system, the path of a CA file, or sha256:FINGERPRINT"
-        )
     try:
+        if not Path(verify).is_file():
+            return f"there is no file {verify!r}: use true, a CA file, or sha256:FINGERPRINT"
         ssl.create_default_context(cafile=verify)
-    except (OSError, ssl.SSLError):
+    except ssl.SSLError:
         return f"{verify!r} is no CA file in PEM form"
+    except (OSError, ValueError) as e:
+        return f"{verify!r} cannot be read: {getattr(e, 'strerror', None) or e}"
     return None
 
 
@@ -58,12 +67,14 @@ _NAME_PARTS = ("date", "time", "user", "room")
 
 def _recording_name(pattern: str) -> str | None:
     try:
-        used = [name for _, name, _, _ in string.Formatter().parse(pattern) if name is not None]
+        used = [part[1:] for part in string.Formatter().parse(pattern) if part[1] is not None]
     except ValueError:
         return "has a lone { or }: write {{ or }} for the sign itself"
-    unknown = [name for name in used if name not in _NAME_PARTS]
-    if unknown:
-        return f"{{{unknown[0]}}} is not known: use {{date}}, {{time}}, {{user}} or {{room}}"
+    for name, form, conversion in used:
+        if name not in _NAME_PARTS or form or conversion:
+            return (
+                f"{{{name}}} is not known so: use {{date}}, {{time}}, {{user}} or {{room}} plainly"
+            )
     return None if pattern.strip() else "must not be empty"
 
 
@@ -88,9 +99,9 @@ class Valt:
     username: str = key("VALT account of this box")
     password: Secret | None = key("that account's password; better in password_file", None)
     password_file: Path | None = key("file that holds only the password", None)
-    verify: str = key(
-        "which certificates are trusted: system, a CA file, or sha256:FINGERPRINT",
-        "system",
+    verify: bool | str = key(
+        "which certificates are trusted: true (the system's), a CA file, or sha256:FINGERPRINT",
+        True,
         check=_trust,
     )
     timeout_s: float = key("a whole exchange may take so long", 5.0, at_least=0.5, at_most=60)

@@ -8,6 +8,7 @@ show late. What must hold is checked after every single step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -319,7 +320,10 @@ class Door(RuleBasedStateMachine):
                     assert outcome.at == self.now
                     del self.waiting[key]
                     if outcome.result is Result.FAILED:
-                        assert self.one_receipt(step.commands) in (Receipt.REFUSED, Receipt.DENIED)
+                        assert self.last_receipt(step.commands) in (
+                            Receipt.REFUSED,
+                            Receipt.DENIED,
+                        )
                 case Show(view):
                     assert view != self.light
                     self.light = view
@@ -330,7 +334,7 @@ class Door(RuleBasedStateMachine):
         self.worker_takes_next()
 
     @staticmethod
-    def one_receipt(commands: list[object]) -> Receipt | None:
+    def last_receipt(commands: Sequence[object]) -> Receipt | None:
         return [command.view.receipt for command in commands if isinstance(command, Show)][-1]
 
     def check_ask(self, ask: Ask, event: Event) -> None:

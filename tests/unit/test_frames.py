@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from ivsd.events import NumberKind, Scanned
@@ -134,7 +136,7 @@ def test_leading_zeros_are_kept() -> None:
 
 
 @pytest.mark.parametrize("make", [reader, keypad, both])
-def test_a_stuck_key_never_becomes_a_number(make: type[Typist]) -> None:
+def test_a_stuck_key_never_becomes_a_number(make: Callable[[], Typist]) -> None:
     """Nor does the tail of a bar code: somebody may have just that number."""
     for length in (65, 70, 129, 140):
         typist = make().type("7" * length, FAST, "ENTER").wait(11.0)
@@ -246,7 +248,7 @@ def test_a_badge_after_a_pin_is_a_badge() -> None:
 @pytest.mark.parametrize("strays", [("", "BACKSPACE"), ("5", "BACKSPACE"), ("5", "ESC")])
 @pytest.mark.parametrize("make", [reader, both])
 def test_a_stray_key_that_left_nothing_does_not_spoil_the_next_swipe(
-    make: type[Typist], strays: tuple[str, str]
+    make: Callable[[], Typist], strays: tuple[str, str]
 ) -> None:
     typist = make().type(strays[0], 0.03, strays[1]).wait(30.0).type("0004711001", FAST, "ENTER")
     assert typist.numbers == [(BADGE, "0004711001")]

@@ -52,7 +52,7 @@ def test_it_stands_still_while_paused() -> None:
 
 def test_the_next_recording_begins_at_0() -> None:
     clock = clock_of((RUNS, 100.0), (PAUSED, 120.0), (ENDED, 130.0))
-    assert clock.recording is None
+    assert not clock.recording
     clock.follow(RoomStatus(RoomState.RECORDING, "R2", True), 200.0)
     assert (clock.recording, clock.position_s(203.0)) == ("R2", 3.0)
 
@@ -72,14 +72,15 @@ def test_a_paused_room_that_names_no_recording_has_the_same_one() -> None:
 
 def test_a_recording_that_is_unknown_at_first_sight_has_no_name_yet() -> None:
     clock = clock_of((PAUSED_UNNAMED, 100.0))
-    assert clock.recording is None
+    assert not clock.recording
     clock.follow(RUNS, 110.0)
     assert (clock.recording, clock.position_s(112.0)) == ("R1", 2.0)
 
 
-def test_a_running_recording_that_is_named_late_keeps_its_position() -> None:
+def test_a_running_recording_that_is_named_late_is_put_right_by_the_servers_time() -> None:
     clock = clock_of((RoomStatus(RoomState.RECORDING, None, True), 100.0), (RUNS, 104.0))
-    assert (clock.recording, clock.position_s(105.0)) == ("R1", 5.0)
+    clock.correct("R1", 5.0, 105.0)
+    assert (clock.recording, clock.position_s(107.0)) == ("R1", 7.0)
 
 
 def test_an_unknown_word_with_a_recording_counts_as_running() -> None:

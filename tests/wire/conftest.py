@@ -54,7 +54,7 @@ def connect() -> Iterator[Callable[..., HttpTransport]]:
     """Make transports with a short time-out: `connect(url, timeout_s=..., verify=...)`."""
     with ExitStack() as opened:
 
-        def new(url: str, *, timeout_s: float = 0.4, **more: Any) -> HttpTransport:
+        def new(url: str, *, timeout_s: float = 0.3, **more: Any) -> HttpTransport:
             return opened.enter_context(closing(HttpTransport(url, timeout_s=timeout_s, **more)))
 
         yield new

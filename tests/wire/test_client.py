@@ -156,9 +156,7 @@ def test_version_of_another_kind_is_unknown(told: object) -> None:
     assert (version.major, version.minor) == (0, 0)
 
 
-def test_version_that_the_account_may_not_read_is_unknown(
-    simulate: Simulate, enter: Enter
-) -> None:
+def test_version_that_the_account_may_not_read_is_unknown(simulate: Simulate, enter: Enter) -> None:
     for status in ("403", "400"):
         valt = simulate("6.5.2", "version_as=forbidden", f"missing_right_status={status}")
         assert enter(valt).version() == UNKNOWN
@@ -201,6 +199,13 @@ def test_an_unknown_status_word_is_kept_and_judged_by_its_flag(word: str, record
     status = answered({"data": {"status": word, "record": records}}).room_status(4)
     assert (status.state, status.word, status.records) == (RoomState.UNKNOWN, word, records)
     assert status.acts_as is (RoomState.RECORDING if records else RoomState.UNKNOWN)
+
+
+def test_an_unknown_status_word_is_made_fit_for_one_line() -> None:
+    status = answered({"data": {"status": "a\nb\x1b[31m\ud83d" + "x" * 99}}).room_status(4)
+    assert status.word.isprintable()
+    assert status.word.startswith("a b")
+    assert len(status.word) <= 40
 
 
 @both_generations
@@ -332,7 +337,6 @@ OUTCOMES: dict[str, tuple[Fault, type[ValtError]]] = {
     "reset inside": (Fault("reset_inside"), ConnectionLost),
     "reset after": (Fault("reset_after"), ConnectionLost),
 }
-FREE_OF_REASON = ("401", "403", "5", "302")
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
@@ -358,7 +362,7 @@ def test_outcome(simulate: Simulate, connect: Connect, name: str, outcome: str) 
     else:
         assert type(error.value) is expected
     if REASON in fault.body and expected in (Refused, NotFound):
-        assert str(error.value) == REASON
+        assert REASON in str(error.value)
     assert str(error.value).strip()
     assert "\n" not in str(error.value)
 
@@ -406,35 +410,42 @@ def test_a_marker_that_was_not_added_is_refused(name: str, flag: str) -> None:
         ENDPOINTS[name].call(answered({"data": {flag: False, "message": REASON}}))
 
 
-WRONG = {
-    "log_in": [
-        {"data": {"access_token": value}} for value in ("", None, 5, True, [], {}, "\ud800")
-    ],
-    "rooms": [
-        {"data": {"rooms": value}}
-        for value in (None, {}, "x", [1], [None], [{}], [{"id": "4"}], [{"id": True}], [{"id": 4.0}])
-    ],
-    "room_status": [{"data": {"status": value}} for value in (None, 1, True, [], {})],
-    "users_with_card": [
-        {"data": value} for value in ({}, "x", [1], [None], [{}], [{"id": "4"}], [{"id": True}])
-    ],
+NO_TOKEN: list[Any] = [None, True, 5, [], {}, "", "\ud800"]
+NO_ID: list[Any] = [None, True, 1.5, [], {}, "", "\ud800"]
+NO_WORD: list[Any] = [None, True, 1, [], {}]
+NO_LIST: list[Any] = [None, {}, "x", [1], [None], [{}], [{"id": "4"}], [{"id": True}]]
+NO_OBJECT: list[Any] = [{"data": []}, {"data": "text"}, []]
+WRONG: dict[str, list[Any]] = {
+    "log_in": [{"data": {"access_token": value}} for value in NO_TOKEN],
+    "rooms": [{"data": {"rooms": value}} for value in NO_LIST],
+    "room_status": [{"data": {"status": value}} for value in NO_WORD],
+    "users_with_card": [{"data": value} for value in NO_LIST],
     **{
-        name: [{"data": {"id": value}} for value in (None, True, "", 1.5, [], {}, "\ud800")]
+        name: [{"data": {"id": value}} for value in NO_ID]
         for name in ("start", "stop", "pause", "resume")
     },
-    **{name: [{"data": []}, {"data": "text"}, []] for name in ("lock", "unlock", "room_info")},
+    **dict.fromkeys(("lock", "unlock", "room_info"), NO_OBJECT),
 }
 
 
 @pytest.mark.parametrize(
-    ("name", "body"), [(name, body) for name, bodies in WRONG.items() for body in bodies]
+    ("name", "body"),
+    [
+        pytest.param(name, body, id=f"{name} {json.dumps(body)}")
+        for name, bodies in WRONG.items()
+        for body in bodies
+    ],
 )
 def test_a_value_of_the_wrong_type_is_a_bad_reply(name: str, body: object) -> None:
     with pytest.raises(BadReply):
         ENDPOINTS[name].call(answered(body))
 
 
-@pytest.mark.parametrize("time_s", [None, "37", True, [], 1e999, -1e999, math.nan, 10**400])
+@pytest.mark.parametrize(
+    "time_s",
+    [None, "37", True, [], math.inf, -math.inf, math.nan, 10**400],
+    ids=["null", "text", "true", "list", "infinity", "-infinity", "nan", "beyond all floats"],
+)
 def test_a_recording_time_that_is_no_number_of_seconds_is_unknown(time_s: object) -> None:
     info = answered({"data": {"name": "A", "recording": {"id": 1, "time": time_s}}}).room_info(4)
     assert info == RoomInfo(Room(4, "A"), 1, None)
@@ -481,7 +492,8 @@ def test_the_servers_reason_is_in_the_error(status: int, body: object) -> None:
 
 
 def test_a_refusal_without_a_reason_says_at_least_the_status() -> None:
-    for body in ({}, {"data": None}, {"data": {"message": "  "}}, [], {"error": {"message": 7}}):
+    bodies: list[Any] = [{}, {"data": None}, {"data": {"message": " "}}, [], {"error": 7}]
+    for body in bodies:
         with pytest.raises(Refused, match="HTTP 400"):
             answered(body, 400).stop(4)
 
@@ -567,13 +579,16 @@ def test_the_marker_has_the_body_of_the_servers_version(
     assert [(method, at, sent) for method, at, _, sent in transport.asked] == [("POST", path, body)]
 
 
-@pytest.mark.parametrize("known", [True, False])
-@pytest.mark.parametrize("version", ["5.9.0", "6.0.1", "6.2.4", "6.3.0", "6.4.1", "6.5.2", "6.6.0"])
+VERSIONS = ("5.9.0", "6.0.1", "6.2.4", "6.3.0", "6.4.1", "6.5.2", "6.6.0")
+
+
+@pytest.mark.parametrize(
+    ("version", "known"),
+    [*((version, True) for version in VERSIONS), ("5.9.0", False), ("6.6.0", False)],
+)
 def test_the_marker_arrives_at_a_server_of_that_version(
     simulate: Simulate, enter: Enter, version: str, known: bool
 ) -> None:
-    if not known and version not in ("5.9.0", "6.6.0"):
-        pytest.skip("a server that hides its version is taken for 5.x or 6.6 (decision 13)")
     valt = simulate(version)
     client = enter(valt)
     recording = client.start(4, "Interview")
@@ -658,9 +673,9 @@ def test_a_server_with_camel_case_keys_finds_the_card_and_the_name(
 # ---- anything at all --------------------------------------------------------------------------
 
 WORDS = (
-    "data error code message id name status start record record_id recording time rooms version "
-    "access_token card_number display_name has_recording marker_add comment_add"
-).split()
+    *("data", "error", "code", "message", "id", "name", "status", "start", "record", "record_id"),
+    *("recording", "time", "rooms", "version", "access_token", "card_number", "display_name"),
+)
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -752,13 +767,14 @@ DOCUMENTED: dict[str, Callable[[Any], bool]] = {
 
 @every_endpoint
 @given(body=BODIES, status=STATUSES)
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
 def test_any_reply_gives_the_documented_type_or_a_valt_error(
     name: str, body: bytes, status: int
 ) -> None:
+    problem, result = "", None
     try:
         result = ENDPOINTS[name].call(Client(Canned(body, status)))
     except ValtError as error:
-        assert str(error).isprintable()
-    else:
-        assert DOCUMENTED[name](result), result
+        problem = str(error)
+    assert problem.isprintable()
+    assert problem or DOCUMENTED[name](result), result

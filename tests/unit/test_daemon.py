@@ -1,0 +1,615 @@
+"""The whole daemon in one process: virtual hands and lamps, a simulated server on loopback.
+
+What each part does alone is tested elsewhere; here is what only the daemon knows: coming up
+with whatever there is, reading the configuration again, ending in time, and ending loudly when
+a thread has died.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivsd.appliance import journal
+from ivsd.appliance.notify import notify
+from ivsd.config.schema import Inputs, Lights
+from ivsd.daemon import Daemon
+from ivsd.events import Event, LightView, Note, Outcome, Report, Show
+from ivsd.hardware import VirtualHardware
+from ivsd.inputs.source import Source
+from ivsd.inputs.virtual import VirtualHands
+from ivsd.outputs.lamp import Colour
+from ivsd.outputs.patterns import LIGHT_LANGUAGE
+from ivsd.outputs.player import Fixture
+from ivsd.outputs.virtual import VirtualLamp
+from ivsd.valt.simulator import Simulator, World
+
+RED, GREEN, BLUE, OFF = Colour.RED, Colour.GREEN, Colour.BLUE, Colour.OFF
+STOP_WITHIN_S = 2.0
+
+CONTROLS = """
+controls:
+  record: record_toggle
+  lock: lock_toggle
+  marker: {action: marker, name: Question}
+"""
+LIGHTS = """
+lights:
+  lamps:
+    - {name: status, kind: rgb, lines: [1, 2, 3]}
+    - {name: sign, lines: [4], shows: recording}
+"""
+
+
+def until(holds: Callable[[], bool], within_s: float = 5.0) -> None:
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end, "did not come about in time"
+        time.sleep(0.005)
+
+
+class Box:
+    """A running daemon, and all that it has said."""
+
+    def __init__(self, path: Path, hardware: VirtualHardware) -> None:
+        self.path = path
+        self.hardware = hardware
+        self.said: list[object] = []
+        self.code: int | None = None
+        self.daemon = Daemon(path, hardware, self.said.append)
+        self._thread = threading.Thread(target=self._run, name="daemon", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self.code = self.daemon.run()
+
+    def stop(self) -> float:
+        """Stop it; return how long that took."""
+        began = time.monotonic()
+        self.daemon.stop()
+        self._thread.join(10.0)
+        assert not self._thread.is_alive(), "it did not end"
+        return time.monotonic() - began
+
+    def ends_by_itself(self) -> None:
+        self._thread.join(5.0)
+        assert not self._thread.is_alive(), "it did not end"
+
+    def reload(self, text: str) -> None:
+        self.path.write_text(text, encoding="utf-8")
+        self.daemon.reload()
+
+    def press(self, control: str) -> Outcome:
+        """Press, and wait for this press's outcome."""
+        at = self.hardware.hands.press(control)
+        until(lambda: any(outcome.pressed_at == at for outcome in self.outcomes))
+        return next(outcome for outcome in self.outcomes if outcome.pressed_at == at)
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [said.outcome for said in list(self.said) if isinstance(said, Report)]
+
+    @property
+    def notes(self) -> list[str]:
+        return [said.text for said in list(self.said) if isinstance(said, Note)]
+
+    @property
+    def views(self) -> list[LightView]:
+        return [said.view for said in list(self.said) if isinstance(said, Show)]
+
+    @property
+    def light(self) -> str:
+        views = self.views
+        return views[-1].name if views else ""
+
+    def lamp(self, name: str = "status") -> VirtualLamp:
+        return self.hardware.lamps[name]
+
+    def shows(self, word: str, within_s: float = 5.0) -> None:
+        """Wait for a light that stands for this word, on the lamp itself, too."""
+        until(lambda: self.light == word, within_s)
+        until(lambda: self.lamp().colour is LIGHT_LANGUAGE[word].colour, within_s)
+
+
+@pytest.fixture
+def server() -> Iterator[Simulator]:
+    with Simulator(World(version="6.5.2")) as simulator:
+        yield simulator
+
+
+def config(server: Simulator | None, more: str = LIGHTS, **valt: object) -> str:
+    keys: dict[str, object] = {
+        "url": server.url if server else "http://127.0.0.1:1",
+        "username": "admin",
+        "password": "admin",
+        "poll_interval_s": 0.2,
+        "timeout_s": 1.0,
+    }
+    room = valt.pop("room", 4)
+    lines = [f"  {name}: {value}" for name, value in (keys | valt).items()]
+    return "\n".join(["valt:", *lines, f"room: {room}", CONTROLS, more])
+
+
+Run = Callable[..., Box]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Start a daemon with this text as its configuration; it is stopped at the end."""
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # the daemon sets its own
+    for name in ("CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "JOURNAL_STREAM"):
+        monkeypatch.delenv(name, raising=False)
+    boxes: list[Box] = []
+
+    def _run(text: str | None, hardware: VirtualHardware | None = None) -> Box:
+        path = tmp_path / "ivsd.yaml"
+        if text is not None:
+            path.write_text(text, encoding="utf-8")
+        boxes.append(Box(path, hardware or VirtualHardware()))
+        return boxes[-1]
+
+    yield _run
+    for box in boxes:
+        if box.code is None:
+            assert box.stop() < STOP_WITHIN_S
+            assert box.code == 0
+
+
+# -- a press becomes a recording ----------------------------------------------------------------
+
+
+def test_a_press_becomes_a_recording_and_the_lamps_show_it(run: Run, server: Simulator) -> None:
+    box = run(config(server))
+    box.shows("available")
+    outcome = box.press("record")
+    assert (outcome.result, outcome.reason) == ("done", "recording started")
+    assert [recording.room for recording in server.world.recordings] == [4]
+    until(lambda: box.lamp().colour is RED and box.lamp("sign").colour is RED)
+
+
+def test_a_badge_and_a_pin_bring_their_owners(run: Run, server: Simulator) -> None:
+    box = run(config(server))
+    box.shows("available")
+    box.hardware.hands.swipe("0004711001")
+    until(lambda: len(server.world.recordings) == 1)
+    assert server.world.recordings[0].author == 12
+    until(lambda: box.light == "recording")
+    time.sleep(2.1)  # "just started"
+    for key in ("KEY_2", "KEY_5", "KEY_8", "KEY_0", "KEY_ENTER"):
+        box.hardware.hands.key(key)
+    until(lambda: server.world.active(4) is None)
+    until(lambda: [o.result for o in box.outcomes] == ["done", "done"])
+
+
+def test_what_others_do_at_the_server_is_shown(run: Run, server: Simulator) -> None:
+    box = run(config(server))
+    box.shows("available")
+    server.world.lock(4)
+    box.shows("locked")
+
+
+# -- coming up with what there is ---------------------------------------------------------------
+
+
+def test_a_wrong_configuration_comes_up_and_answers_every_press_with_it(run: Run) -> None:
+    box = run(config(None, url="ftp://valt"))
+    box.shows("config")
+    outcome = box.press("record")
+    assert outcome.result == "failed"
+    assert "valt.url" in outcome.reason
+    assert "ivsd.yaml:2" in outcome.reason
+    assert "more" not in outcome.reason
+
+
+def test_a_wrong_configuration_tells_how_many_problems_there_are(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = run(config(None, url="ftp://valt", timeout_s=900, poll_interval_s=0))
+    box.shows("config")
+    assert "(and 2 more)" in box.press("record").reason
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    keys = ["valt.url", "valt.poll_interval_s", "valt.timeout_s"]
+    assert [key in line for key, line in zip(keys, told, strict=True)] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "valt: {", "- a"], ids=["none", "empty", "broken", "list"]
+)
+def test_no_usable_file_at_all_still_comes_up_and_answers(run: Run, text: str | None) -> None:
+    box = run(text)
+    until(lambda: box.light == "config")
+    outcome = box.press("record")
+    assert outcome.result == "failed"
+    assert "ivsd.yaml" in outcome.reason
+
+
+def test_a_missing_password_is_a_wrong_configuration(run: Run, server: Simulator) -> None:
+    box = run(config(server).replace("  password: admin\n", ""))
+    box.shows("config")
+    assert "valt.password_file" in box.press("record").reason
+
+
+def test_without_a_server_it_comes_up_at_once_and_heals_when_there_is_one(
+    run: Run, server: Simulator
+) -> None:
+    server.away()
+    began = time.monotonic()
+    box = run(config(server))
+    until(lambda: box.light == "no_link", within_s=1.0)
+    assert time.monotonic() - began < 1.0
+    outcome = box.press("record")
+    assert outcome.result == "failed"
+    assert "refuses connections" in outcome.reason
+    server.back()
+    box.shows("available")
+    assert box.press("record").result == "done"
+
+
+def test_a_server_that_goes_away_is_shown_and_the_sign_stays_on(
+    run: Run, server: Simulator
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    assert box.press("record").result == "done"
+    server.away()
+    until(lambda: box.light == "no_link")
+    assert box.lamp("sign").colour is RED
+    server.back()
+    box.shows("recording")
+    assert sum("back" in note for note in box.notes) == 1
+
+
+def test_a_wrong_password_is_shown_and_heals_with_the_right_one(
+    run: Run, server: Simulator
+) -> None:
+    box = run(config(server, password="wrong"))
+    box.shows("no_login")
+    outcome = box.press("record")
+    assert outcome.result == "failed"
+    assert "refuses the log-in of 'admin'" in outcome.reason
+    box.reload(config(server))
+    box.shows("available")
+
+
+def test_an_unknown_room_is_shown_with_the_rooms_there_are(run: Run, server: Simulator) -> None:
+    box = run(config(server, room="Cellar"))
+    box.shows("no_room")
+    reason = box.press("record").reason
+    assert "'Cellar'" in reason
+    assert "'Interview Room 1'" in reason
+
+
+# -- reading the configuration again ------------------------------------------------------------
+
+
+def test_a_reload_with_a_wrong_file_keeps_the_old_configuration(
+    run: Run, server: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    box.reload("valt: oops\n")
+    until(lambda: "the old one is in use" in caplog.text)
+    assert "valt: must be a mapping" in caplog.text
+    assert box.press("record").result == "done"
+    assert box.light == "recording"
+
+
+def test_a_reload_with_the_right_file_heals(run: Run, server: Simulator) -> None:
+    box = run("valt: oops\n" + CONTROLS + LIGHTS)
+    box.shows("config")
+    box.reload(config(server))
+    box.shows("available")
+    assert box.press("record").result == "done"
+
+
+def test_a_reload_with_another_wrong_file_tells_the_other_problem(run: Run) -> None:
+    box = run(config(None, url="ftp://valt"))
+    box.shows("config")
+    box.reload(config(None, timeout_s=900))
+    until(lambda: "valt.timeout_s" in box.press("record").reason)
+    assert "valt.url" not in box.outcomes[-1].reason
+
+
+def test_a_reload_to_another_room_forgets_the_old_one(run: Run, server: Simulator) -> None:
+    box = run(config(server))
+    box.shows("available")
+    server.world.lock(7)
+    assert box.press("record").result == "done"
+    box.reload(config(server, room=7))
+    box.shows("locked")
+    until(lambda: box.lamp("sign").colour is OFF)
+    assert box.press("lock").result == "done"
+    assert server.world.view(7).status == "available"
+    assert server.world.view(4).status == "recording"
+
+
+def test_a_reload_of_the_lamps_alone_goes_on_showing_the_state(run: Run, server: Simulator) -> None:
+    box = run(config(server))
+    box.shows("available")
+    before = box.lamp()
+    box.reload(config(server, LIGHTS.replace("[4]", "[5]")))
+    until(lambda: box.lamp() is not before)
+    until(lambda: box.lamp().colour is GREEN)
+    assert before.colour is OFF
+
+
+def test_a_reload_of_the_lamps_does_not_play_an_old_receipt_again(
+    run: Run, server: Simulator
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    assert box.press("marker").result == "failed"
+    until(lambda: RED in [colour for _, colour in list(box.lamp().changes)])
+    until(lambda: box.lamp().colour is GREEN)
+    before = box.lamp()
+    box.reload(config(server, LIGHTS.replace("[4]", "[5]")))
+    until(lambda: box.lamp() is not before)
+    time.sleep(0.5)
+    assert RED not in [colour for _, colour in list(box.lamp().changes)]
+
+
+def test_a_reload_of_the_lamps_alone_does_not_disturb_the_link(run: Run, server: Simulator) -> None:
+    """A press right after it must not fail because the room is being looked for again."""
+    box = run(config(server))
+    box.shows("available")
+    log_ins = sum("login" in request.path for request in server.requests)
+    before = box.lamp()
+    server.delay_s = 0.1
+    box.reload(config(server, LIGHTS.replace("[4]", "[5]")))
+    until(lambda: box.lamp() is not before)
+    outcome = box.press("record")
+    assert (outcome.result, outcome.reason) == ("done", "recording started")
+    assert sum("login" in request.path for request in server.requests) == log_ins
+
+
+def test_new_meanings_of_the_controls_hold_after_a_reload(run: Run, server: Simulator) -> None:
+    box = run(config(server))
+    box.shows("available")
+    box.reload(config(server).replace("record: record_toggle", "record: lock"))
+    until(lambda: box.press("record").action == "lock")
+    until(lambda: box.press("record").reason == "the room is already locked")
+    assert server.world.view(4).status == "locked"
+
+
+# -- ending ---------------------------------------------------------------------------------------
+
+
+def test_stop_switches_the_lamps_off_and_leaves_the_recording_alone(
+    run: Run, server: Simulator
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    box.press("record")
+    until(lambda: box.lamp("sign").colour is RED)
+    assert box.stop() < STOP_WITHIN_S
+    assert (box.code, box.lamp().colour, box.lamp("sign").colour) == (0, OFF, OFF)
+    assert server.world.active(4) is not None
+
+
+def test_stop_ends_within_2_s_with_the_server_black_holed_and_a_press_under_way(
+    run: Run, server: Simulator
+) -> None:
+    box = run(config(server, timeout_s=20))
+    box.shows("available")
+    server.black_hole()
+    box.hardware.hands.press("record")
+    until(lambda: box.light == "pending")
+    assert box.stop() < STOP_WITHIN_S
+    assert (box.code, box.lamp().colour) == (0, OFF)
+    server.back()  # lets the worker go that was left behind
+
+
+class BadLamp(VirtualLamp):
+    """Behaves until it is told to misbehave."""
+
+    mischief: Callable[[], None] | None = None
+
+    def show(self, colour: Colour) -> None:
+        super().show(colour)
+        if self.mischief is not None:
+            self.mischief()
+
+
+class BadHardware(VirtualHardware):
+    def __init__(self) -> None:
+        super().__init__()
+        self.bad = BadLamp("status")
+        self.hands = BadHands()
+
+    def fixtures(self, lights: Lights) -> list[Fixture]:
+        self.lamps = {"status": self.bad}
+        return [Fixture(self.bad, "status", LIGHT_LANGUAGE)]
+
+    def sources(self, inputs: Inputs) -> list[Source]:
+        return [self.hands]
+
+
+class BadHands(VirtualHands):
+    broken = False
+
+    def read(self) -> Iterable[Event]:
+        if self.broken:
+            raise ValueError("a defect in a reader")
+        return super().read()
+
+
+def _ignore(result: bool) -> None: ...
+
+
+def test_stop_ends_within_2_s_although_a_lamp_hangs(run: Run, server: Simulator) -> None:
+    hardware, let_go = BadHardware(), threading.Event()
+    box = run(config(server), hardware)
+    box.shows("available")
+    hardware.bad.mischief = lambda: _ignore(let_go.wait(10.0))
+    server.world.lock(4)
+    box.shows("locked")
+    assert box.stop() < STOP_WITHIN_S
+    let_go.set()
+
+
+def _raise() -> Any:
+    raise ValueError("a defect in a lamp")
+
+
+def test_a_light_thread_that_dies_ends_the_daemon_loudly(
+    run: Run, server: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    hardware = BadHardware()
+    box = run(config(server), hardware)
+    box.shows("available")
+    hardware.bad.mischief = _raise
+    server.world.lock(4)
+    box.ends_by_itself()
+    assert box.code == 1
+    (told,) = [record for record in caplog.records if record.levelno == logging.CRITICAL]
+    assert told.getMessage() == "thread lights died"
+    assert "a defect in a lamp" in caplog.text
+
+
+def test_an_input_thread_that_dies_ends_the_daemon_loudly(
+    run: Run, server: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    hardware = BadHardware()
+    box = run(config(server), hardware)
+    box.shows("available")
+    assert isinstance(hardware.hands, BadHands)
+    hardware.hands.broken = True
+    hardware.hands.press("record")
+    box.ends_by_itself()
+    assert box.code == 1
+    assert "thread inputs died" in caplog.text
+    assert hardware.bad.colour is OFF
+
+
+def test_a_press_thread_that_dies_ends_the_daemon_loudly(
+    run: Run, server: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    monkeypatch.setattr("ivsd.valt.link.perform", lambda *args: _raise())
+    box.hardware.hands.press("record")
+    box.ends_by_itself()
+    assert box.code == 1
+    assert "thread valt-presses died" in caplog.text
+
+
+def test_the_death_of_a_thread_that_is_not_ours_ends_nothing(
+    run: Run, server: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    stranger = threading.Thread(target=_raise, name="stranger")
+    stranger.start()
+    stranger.join(2.0)
+    assert box.press("record").result == "done"
+    assert "a defect in a lamp" in capsys.readouterr().err
+
+
+# -- what systemd and the journal get to know -----------------------------------------------------
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(5.0)
+        # A name of its own and a short one: socket paths end at 108 characters.
+        path = Path("/tmp") / f"ivsd-notify-{os.getpid()}"
+        path.unlink(missing_ok=True)
+        sock.bind(str(path))
+        try:
+            yield sock
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def told_until(systemd: socket.socket, last: str) -> list[str]:
+    lines: list[str] = []
+    while last not in lines:
+        lines += systemd.recv(4096).decode().split("\n")
+        assert len(lines) < 100
+    return lines
+
+
+def test_systemd_is_told_ready_status_and_stopping(
+    run: Run, server: Simulator, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _ = run  # clears the environment before ours is set
+    monkeypatch.setenv("NOTIFY_SOCKET", systemd.getsockname())
+    box = run(config(server))
+    lines = told_until(systemd, "STATUS=available")
+    assert "READY=1" in lines
+    assert lines.index("STATUS=starting") < lines.index("STATUS=available")
+    box.press("record")
+    told_until(systemd, "STATUS=recording")
+    assert "STATUS=pending" not in lines
+    box.stop()
+    assert told_until(systemd, "STOPPING=1")[-1] == "STOPPING=1"
+
+
+def test_systemd_is_told_ready_with_a_wrong_configuration_too(
+    run: Run, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", systemd.getsockname())
+    run("valt: oops\n")
+    assert "STATUS=config" in told_until(systemd, "READY=1")
+
+
+def test_an_abstract_socket_of_systemd_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(2.0)
+        name = f"ivsd-notify-{os.getpid()}"
+        sock.bind(f"\0{name}")
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
+        notify("READY=1", "STATUS=one\ntwo")
+        assert sock.recv(100) == b"READY=1\nSTATUS=one two"
+
+
+@pytest.mark.parametrize("address", [None, "", "/nowhere/notify", "@nobody-listens-here"])
+def test_without_systemd_nothing_happens(
+    monkeypatch: pytest.MonkeyPatch, address: str | None
+) -> None:
+    if address is None:
+        monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    else:
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+    notify("READY=1")
+
+
+@pytest.fixture
+def root_log() -> Iterator[logging.Logger]:
+    """The root logger, put back as it was."""
+    root, urllib3 = logging.getLogger(), logging.getLogger("urllib3")
+    handlers, levels = root.handlers[:], (root.level, urllib3.level)
+    root.handlers = []
+    yield root
+    for handler in root.handlers:
+        handler.close()
+    root.handlers = handlers
+    root.setLevel(levels[0])
+    urllib3.setLevel(levels[1])
+
+
+def test_no_token_and_no_card_number_reaches_the_log_even_when_a_library_logs_urls(
+    run: Run, server: Simulator, root_log: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal.set_up(logging.DEBUG)
+    logging.getLogger("urllib3").setLevel(logging.DEBUG)  # somebody looks for an error
+    box = run(config(server))
+    box.shows("available")
+    box.hardware.hands.swipe("0004711001")
+    until(lambda: len(box.outcomes) == 1)
+    box.stop()
+    written = capsys.readouterr().err
+    assert "access_token=…" in written, "the library did log, and every line was gone through"
+    assert "cardNumber=…" in written
+    assert re.search(r"access_token=[^…\s]", written) is None
+    assert "0004711001" not in written

@@ -1,0 +1,248 @@
+"""Keyboards and readers through evdev, on a fake device (the real kernel has its own suite)."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections import deque
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+evdev = pytest.importorskip("evdev", reason="evdev is not installed: no keyboards to test")
+
+from evdev import ecodes  # noqa: E402
+
+from ivsd.events import Event, NumberKind, Pressed, Released, Scanned  # noqa: E402
+from ivsd.inputs.evdev import KeyDevice, Wanted  # noqa: E402
+from ivsd.inputs.source import DeviceProblem  # noqa: E402
+
+
+class FakeDevice:
+    """An evdev.InputDevice whose events the test writes."""
+
+    def __init__(self, path: str, name: str = "reader", vendor: int = 0x08FF) -> None:
+        self.path, self.name, self.phys = path, name, f"usb-{path}"
+        self.info = SimpleNamespace(vendor=vendor, product=9)
+        self.fd = os.open(os.devnull, os.O_RDONLY)
+        self.events: deque[Any] = deque()
+        self.down: list[int] = []
+        self.grabs = 0
+        self.grab_error: OSError | None = None
+        self.gone = False
+        self.closed = False
+
+    def key(self, name: str, value: int, at: float = 10.0) -> None:
+        seconds = int(at)
+        self.events.append(
+            SimpleNamespace(
+                type=ecodes.EV_KEY, code=ecodes.ecodes[name], value=value,
+                sec=seconds, usec=int((at - seconds) * 1e6),
+            )
+        )  # fmt: skip
+
+    def dropped(self) -> None:
+        event = SimpleNamespace(
+            type=ecodes.EV_SYN, code=ecodes.SYN_DROPPED, value=0, sec=11, usec=0
+        )
+        self.events.append(event)
+
+    def read(self) -> list[Any]:
+        if self.gone:
+            raise OSError(errno.ENODEV, "No such device")
+        if not self.events:
+            raise BlockingIOError
+        events, self.events = list(self.events), deque()
+        return events
+
+    def active_keys(self) -> list[int]:
+        return self.down
+
+    def grab(self) -> None:
+        if self.grab_error:
+            raise self.grab_error
+        self.grabs += 1
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self.fd)
+        self.closed = True
+
+
+class Machine:
+    """The event devices of a machine, and the clock each was told to use."""
+
+    def __init__(self) -> None:
+        self.devices: dict[str, FakeDevice | OSError] = {}
+        self.clocks: list[bytes] = []
+
+    def open(self, path: str) -> FakeDevice:
+        device = self.devices.get(path, FileNotFoundError(errno.ENOENT, "No such file"))
+        if isinstance(device, OSError):
+            raise device
+        return device
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    machine = Machine()
+    monkeypatch.setattr(evdev, "InputDevice", machine.open)
+    monkeypatch.setattr(fcntl, "ioctl", lambda fd, request, data: machine.clocks.append(data))
+
+    def glob(folder: Path, pattern: str) -> list[Path]:
+        return [Path(path) for path in machine.devices]
+
+    monkeypatch.setattr(Path, "glob", glob)
+    return machine
+
+
+def make(
+    wanted: Wanted | None = None, *, badges: bool = True, pins: bool = False, **keys: str
+) -> KeyDevice:
+    wanted = wanted or Wanted(id="08FF:0009")
+    return KeyDevice("door", wanted, keys=keys, badges=badges, pins=pins, grab=True)
+
+
+def plug(machine: Machine, path: str = "/dev/input/event3", name: str = "reader") -> FakeDevice:
+    device = FakeDevice(path, name)
+    machine.devices[path] = device
+    return device
+
+
+def tap(device: FakeDevice, *names: str, at: float = 10.0) -> None:
+    for number, name in enumerate(names):
+        device.key(name, 1, at + number * 0.004)
+        device.key(name, 0, at + number * 0.004 + 0.002)
+
+
+def test_a_badge_becomes_one_scan_with_its_number_masked(machine: Machine) -> None:
+    device, source = plug(machine), make()
+    source.open()
+    tap(device, *[f"KEY_{digit}" for digit in "0004711001"], "KEY_ENTER")
+    (event,) = source.read()
+    assert isinstance(event, Scanned)
+    assert (event.reader, event.kind) == ("door", NumberKind.BADGE)
+    assert event.number.reveal() == "0004711001"
+    assert "4711" not in repr(event)
+
+
+def test_a_mapped_key_is_a_control_with_the_kernel_s_time(machine: Machine) -> None:
+    device, source = plug(machine), make(KEY_KPPLUS="marker")
+    source.open()
+    device.key("KEY_KPPLUS", 1, 10.25)
+    device.key("KEY_KPPLUS", 0, 10.5)
+    assert list(source.read()) == [Pressed("marker", 10.25), Released("marker", 10.5)]
+
+
+def test_auto_repeat_is_no_press(machine: Machine) -> None:
+    device, source = plug(machine), make(KEY_R="record")
+    source.open()
+    device.key("KEY_R", 1)
+    for _ in range(5):
+        device.key("KEY_R", 2)
+    assert list(source.read()) == [Pressed("record", 10.0)]
+
+
+def test_events_are_stamped_with_the_monotonic_clock(machine: Machine) -> None:
+    plug(machine)
+    make().open()
+    assert machine.clocks == [b"\x01\x00\x00\x00"]
+
+
+def test_the_device_is_grabbed_only_when_no_key_is_down(machine: Machine) -> None:
+    device, source = plug(machine), make()
+    device.down = [ecodes.KEY_A]
+    source.open()
+    assert device.grabs == 0
+    device.down = []
+    device.key("KEY_A", 0)
+    list(source.read())
+    assert device.grabs == 1
+    list(source.read())
+    assert device.grabs == 1
+
+
+def test_a_grab_by_another_program_is_a_sentence(machine: Machine) -> None:
+    device, source = plug(machine), make()
+    device.grab_error = OSError(errno.EBUSY, "Device or resource busy")
+    with pytest.raises(DeviceProblem, match="another program has taken the device"):
+        source.open()
+
+
+def test_an_unplugged_device_is_a_sentence_and_works_again_when_it_is_back(
+    machine: Machine,
+) -> None:
+    device, source = plug(machine), make()
+    source.open()
+    device.gone = True
+    with pytest.raises(DeviceProblem, match="door: the device is gone"):
+        source.read()
+    source.close()
+    assert device.closed
+    machine.devices.clear()
+    again = plug(machine, "/dev/input/event9")
+    source.open()
+    assert again.grabs == 1
+
+
+def test_lost_events_leave_no_key_stuck(machine: Machine) -> None:
+    device, source = plug(machine), make(KEY_R="record", KEY_P="pause")
+    source.open()
+    device.key("KEY_R", 1)
+    device.key("KEY_P", 1)
+    device.dropped()
+    device.down = [ecodes.KEY_P]
+    events: list[Event] = list(source.read())
+    assert events[2:] == [Released("record", 11.0)]
+
+
+def test_nothing_to_read_is_no_error(machine: Machine) -> None:
+    plug(machine)
+    source = make()
+    source.open()
+    assert list(source.read()) == []
+
+
+def test_no_such_device_names_what_was_looked_for(machine: Machine) -> None:
+    plug(machine, name="keyboard")
+    with pytest.raises(DeviceProblem, match=r"not found \(name card reader\)"):
+        make(Wanted(name="card reader")).open()
+
+
+def test_two_that_fit_are_both_named_and_given_back(machine: Machine) -> None:
+    devices = [plug(machine, f"/dev/input/event{number}") for number in (3, 4)]
+    with pytest.raises(DeviceProblem, match="event3, /dev/input/event4; add path or port"):
+        make().open()
+    assert all(device.closed for device in devices)
+
+
+def test_port_tells_two_equal_readers_apart(machine: Machine) -> None:
+    for number in (3, 4):
+        plug(machine, f"/dev/input/event{number}")
+    source = make(Wanted(id="08ff:0009", port="usb-/dev/input/event4"))
+    source.open()
+    assert machine.devices["/dev/input/event4"].grabs == 1  # type: ignore[union-attr]
+    assert machine.devices["/dev/input/event3"].closed  # type: ignore[union-attr]
+
+
+def test_no_permission_says_which_group_to_join(machine: Machine) -> None:
+    machine.devices["/dev/input/event3"] = PermissionError(errno.EACCES, "Permission denied")
+    with pytest.raises(DeviceProblem, match="is the user in the group input"):
+        make().open()
+
+
+def test_an_unknown_key_name_is_named(machine: Machine) -> None:
+    plug(machine)
+    with pytest.raises(DeviceProblem, match="KEY_KPPLUSS is no key"):
+        make(KEY_KPPLUSS="marker").open()
+
+
+def test_keys_of_a_keypad_without_numbers_type_nothing(machine: Machine) -> None:
+    device, source = plug(machine), make(badges=False, KEY_R="record")
+    source.open()
+    tap(device, "KEY_1", "KEY_2", "KEY_3", "KEY_4", "KEY_ENTER")
+    assert list(source.read()) == []
+    assert source.deadline() is None

@@ -1,0 +1,475 @@
+"""The light language, and the thread that plays it on the lamps."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from ivsd.config.schema import LampConfig, LampKind, Lights, Shows, State
+from ivsd.events import PENDING, BoxFault, LightView, Receipt
+from ivsd.hardware import fixture_for
+from ivsd.outputs.lamp import Colour, LampProblem
+from ivsd.outputs.patterns import LIGHT_LANGUAGE, ONE_LAMP, Look, Pattern, once, steps_of
+from ivsd.outputs.player import Fixture, Player, receipt_frames, steady_frames
+from ivsd.outputs.virtual import VirtualLamp
+from ivsd.valt.errors import LinkFault
+from ivsd.valt.model import RoomState
+
+RED, GREEN, BLUE, OFF = Colour.RED, Colour.GREEN, Colour.BLUE, Colour.OFF
+WORDS = [*RoomState, PENDING, *LinkFault, *BoxFault]  # what may be shown for a long time
+TABLES = [pytest.param(LIGHT_LANGUAGE, id="colours"), pytest.param(ONE_LAMP, id="one-lamp")]
+
+AVAILABLE = LightView(room=RoomState.AVAILABLE, fault="")
+RECORDING = LightView(room=RoomState.RECORDING, records=True, fault="")
+LOCKED = LightView(room=RoomState.LOCKED, fault="")
+PAUSED = LightView(room=RoomState.PAUSED, records=True, fault="")
+
+
+class Lamp(VirtualLamp):
+    """A lamp on a screen that can also hang, be missing, or break."""
+
+    def __init__(self, name: str = "lamp") -> None:
+        super().__init__(name)
+        self.problem = ""
+        self.opened = 0
+        self.is_open = False
+        self.hang: threading.Event | None = None
+        self.hangs = False
+
+    def open(self) -> None:
+        self.opened += 1
+        self._fail()
+        self.is_open = True
+
+    def show(self, colour: Colour) -> None:
+        assert self.is_open, "shown while closed"
+        self._fail()
+        if self.hang is not None:
+            self.hangs = True
+            self.hang.wait(5.0)
+        super().show(colour)
+
+    def close(self) -> None:
+        if self.is_open:
+            super().show(OFF)
+        self.is_open = False
+
+    def _fail(self) -> None:
+        if self.problem:
+            raise LampProblem(self.problem)
+
+    @property
+    def colours(self) -> list[Colour]:
+        return [colour for _, colour in list(self.changes)]
+
+
+def status(lamp: VirtualLamp, looks: dict[str, Look] = LIGHT_LANGUAGE) -> Fixture:
+    return Fixture(lamp, "status", looks)
+
+
+def sign(lamp: VirtualLamp) -> Fixture:
+    return Fixture(lamp, "recording", LIGHT_LANGUAGE)
+
+
+def until(holds: Callable[[], bool], within_s: float = 3.0) -> None:
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end, "did not come about in time"
+        time.sleep(0.005)
+
+
+Play = Callable[..., Player]
+
+
+@pytest.fixture
+def play() -> Iterator[Play]:
+    """Start a player; whatever hangs is let go at the end."""
+    players: list[tuple[Player, list[Fixture]]] = []
+
+    def _play(*fixtures: Fixture, report: Callable[[str], None] = pytest.fail,
+              clock: Callable[[], float] = time.monotonic) -> Player:  # fmt: skip
+        player = Player(list(fixtures), report, clock)
+        players.append((player, list(fixtures)))
+        player.start()
+        return player
+
+    yield _play
+    for player, fixtures in players:
+        for fixture in fixtures:
+            if isinstance(fixture.lamp, Lamp) and fixture.lamp.hang is not None:
+                fixture.lamp.hang.set()
+        player.stop(2.0)
+        assert not player.is_alive()
+
+
+# -- the light language -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_word_of_the_light_language_has_a_look(table: dict[str, Look]) -> None:
+    assert set(table) == set(WORDS) | set(Receipt)
+
+
+def _rhythm(look: Look) -> tuple[tuple[bool, float], ...]:
+    return tuple((lit and look.colour is not OFF, s) for lit, s in steps_of(look.pattern))
+
+
+def _alike(looks: dict[str, object]) -> list[tuple[str, str]]:
+    return [(a, b) for a, b in itertools.combinations(looks, 2) if looks[a] == looks[b]]
+
+
+def test_no_two_states_or_faults_look_alike_on_a_lamp_with_colours() -> None:
+    assert _alike({w: (LIGHT_LANGUAGE[w].colour, _rhythm(LIGHT_LANGUAGE[w])) for w in WORDS}) == []
+
+
+def test_no_two_states_or_faults_look_alike_on_a_lamp_of_one_colour() -> None:
+    assert _alike({word: _rhythm(ONE_LAMP[word]) for word in WORDS}) == []
+
+
+def test_no_two_receipts_look_alike_on_a_lamp_with_colours() -> None:
+    assert (
+        _alike({r: (LIGHT_LANGUAGE[r].colour, _rhythm(LIGHT_LANGUAGE[r])) for r in Receipt}) == []
+    )
+
+
+def test_no_two_receipts_look_alike_on_a_lamp_of_one_colour() -> None:
+    assert _alike({receipt: _rhythm(ONE_LAMP[receipt]) for receipt in Receipt}) == []
+
+
+def test_faults_and_pauses_differ_from_a_steady_light_without_colour() -> None:
+    for word in (*LinkFault, *BoxFault, RoomState.PAUSED, PENDING):
+        assert len(_rhythm(LIGHT_LANGUAGE[word])) > 1, word
+
+
+@pytest.mark.parametrize("pattern", Pattern)
+def test_every_pattern_can_be_played(pattern: Pattern) -> None:
+    steps = steps_of(pattern)
+    assert all(seconds > 0 for _, seconds in steps)
+    if "blink" in pattern:
+        assert sum(lit for lit, _ in steps) == int(pattern[-1])
+        assert steps[-1][0] is False
+        assert steps[-1][1] > 3 * steps[0][1], "the pause is told from the gaps"
+
+
+def test_a_receipt_has_no_pause_at_its_end() -> None:
+    assert once(Pattern.BLINK_2) == steps_of(Pattern.BLINK_2)[:-1]
+    assert once(Pattern.SLOW) == steps_of(Pattern.SLOW)
+
+
+# -- what one lamp shows --------------------------------------------------------------------------
+
+
+def test_a_device_fault_is_blinked_in_between_the_state() -> None:
+    view = replace(RECORDING, fault=BoxFault.DEVICE)
+    frames = steady_frames(view, status(Lamp()))
+    shown = [colour for colour, _ in frames]
+    assert shown[0] is RED
+    assert frames[0][1] >= 2.0, "the state is what people see most of the time"
+    assert shown.count(LIGHT_LANGUAGE[BoxFault.DEVICE].colour) == 1
+    assert steady_frames(RECORDING, status(Lamp())) == [(RED, 1.0)]
+
+
+def test_a_device_fault_does_not_hide_a_rhythm_either() -> None:
+    frames = steady_frames(replace(PAUSED, fault=BoxFault.DEVICE), status(Lamp()))
+    lit = [colour for colour, _ in frames if colour is not OFF]
+    assert lit[:2] == [Colour.YELLOW] * 2
+    assert lit[-1] is LIGHT_LANGUAGE[BoxFault.DEVICE].colour
+
+
+def test_a_lost_link_is_the_fault_alone() -> None:
+    view = LightView(room=None, records=True, fault=LinkFault.NO_LINK)
+    look = LIGHT_LANGUAGE[LinkFault.NO_LINK]
+    expected = [(look.colour if lit else OFF, s) for lit, s in steps_of(look.pattern)]
+    assert steady_frames(view, status(Lamp())) == expected
+
+
+def test_while_a_press_is_pending_nothing_else_is_shown() -> None:
+    view = replace(RECORDING, pending=True, fault=BoxFault.DEVICE)
+    shown = {colour for colour, _ in steady_frames(view, status(Lamp()))}
+    assert shown == {LIGHT_LANGUAGE[PENDING].colour, OFF}
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        RECORDING,
+        PAUSED,
+        replace(RECORDING, pending=True),
+        replace(RECORDING, fault=BoxFault.DEVICE),
+        LightView(room=None, records=True, fault=LinkFault.NO_LINK),
+        LightView(room=RoomState.LOCKED, records=True, fault=""),
+    ],
+    ids=["recording", "paused", "pending", "device", "no-link", "locked-and-recording"],
+)
+def test_the_recording_sign_is_steady_as_long_as_there_is_a_recording(view: LightView) -> None:
+    assert steady_frames(view, sign(Lamp())) == [(RED, 1.0)]
+    assert receipt_frames(replace(view, receipt=Receipt.REFUSED, receipt_no=1), sign(Lamp())) == []
+
+
+@pytest.mark.parametrize("view", [AVAILABLE, LOCKED, LightView(), replace(AVAILABLE, pending=True)])
+def test_the_recording_sign_is_dark_without_one(view: LightView) -> None:
+    assert steady_frames(view, sign(Lamp())) == [(OFF, 1.0)]
+
+
+def test_a_receipt_begins_with_darkness_so_that_it_shows_on_any_light() -> None:
+    view = replace(RECORDING, receipt=Receipt.REFUSED, receipt_no=1)
+    frames = receipt_frames(view, status(Lamp()))
+    assert [colour for colour, _ in frames] == [OFF, RED, OFF, RED, OFF]
+    assert receipt_frames(RECORDING, status(Lamp())) == []
+
+
+# -- which table a lamp of the configuration gets -------------------------------------------------
+
+
+def test_a_lamp_of_one_colour_gets_the_table_of_rhythms() -> None:
+    lamp = LampConfig("a", [5])
+    assert fixture_for(lamp, Lights(), Lamp()).looks == ONE_LAMP
+    rgb = LampConfig("b", [1, 2, 3], LampKind.RGB)
+    assert fixture_for(rgb, Lights(), Lamp()).looks == LIGHT_LANGUAGE
+    assert fixture_for(replace(lamp, shows=Shows.RECORDING), Lights(), Lamp()).shows == "recording"
+
+
+def test_a_lamps_own_look_wins_over_the_files_and_the_files_over_the_default() -> None:
+    lights = Lights({"paused": State(Colour.CYAN, Pattern.ON), "locked": State(Colour.CYAN)})
+    lamp = LampConfig("a", [1, 2, 3], LampKind.RGB, states={"paused": State(Colour.WHITE)})
+    looks = fixture_for(lamp, lights, Lamp()).looks
+    assert looks["paused"] == Look(Colour.WHITE, Pattern.ON)
+    assert looks["locked"] == Look(Colour.CYAN, LIGHT_LANGUAGE["locked"].pattern)
+    assert looks["available"] == LIGHT_LANGUAGE["available"]
+
+
+# -- the player -----------------------------------------------------------------------------------
+
+
+def test_it_shows_starting_until_it_knows_better(play: Play) -> None:
+    lamp = Lamp()
+    player = play(status(lamp))
+    until(lambda: lamp.colour is LIGHT_LANGUAGE[BoxFault.STARTING].colour)
+    player.show(RECORDING)
+    until(lambda: lamp.colour is RED)
+
+
+def test_a_steady_light_is_reached_at_once_and_stays(play: Play) -> None:
+    lamp = Lamp()
+    player = play(status(lamp))
+    player.show(AVAILABLE)
+    until(lambda: lamp.colour is GREEN)
+    before = time.monotonic()
+    player.show(RECORDING)
+    until(lambda: lamp.colour is RED, within_s=0.5)
+    assert lamp.changes[-1][0] - before < 0.1
+    count = len(lamp.changes)
+    time.sleep(0.3)
+    assert len(lamp.changes) == count
+
+
+def test_the_latest_view_wins_and_no_view_waits_for_another(play: Play) -> None:
+    lamp = Lamp()
+    player = play(status(lamp))
+    player.show(AVAILABLE)
+    until(lambda: lamp.colour is GREEN)
+    lamp.hang = threading.Event()
+    player.show(RECORDING)
+    until(lambda: lamp.hangs)
+    for view in [AVAILABLE, RECORDING] * 50:
+        player.show(view)
+    player.show(LOCKED)
+    lamp.hang.set()
+    until(lambda: lamp.colour is BLUE)
+    assert lamp.colours[lamp.colours.index(GREEN) :].count(RED) <= 1
+    assert lamp.colours[-1] is BLUE
+
+
+def test_a_receipt_is_played_and_then_the_state_comes_back(play: Play) -> None:
+    lamp = Lamp()
+    player = play(status(lamp))
+    player.show(LOCKED)
+    until(lambda: lamp.colour is BLUE)
+    player.show(replace(LOCKED, receipt=Receipt.REFUSED, receipt_no=1))
+    until(lambda: lamp.colour is not BLUE)
+    until(lambda: lamp.colour is BLUE)
+    assert lamp.colours[lamp.colours.index(BLUE) :] == [BLUE, OFF, RED, OFF, RED, OFF, BLUE]
+
+
+def test_a_receipt_ends_in_the_state_that_is_true_by_then(play: Play) -> None:
+    lamp = Lamp()
+    player = play(status(lamp))
+    player.show(AVAILABLE)
+    until(lambda: lamp.colour is GREEN)
+    view = replace(AVAILABLE, receipt=Receipt.REFUSED, receipt_no=1)
+    player.show(view)
+    until(lambda: lamp.colour is RED)
+    player.show(replace(view, room=RoomState.LOCKED))
+    until(lambda: lamp.colour is BLUE)
+    assert lamp.colours[lamp.colours.index(GREEN) :] == [GREEN, OFF, RED, OFF, RED, OFF, BLUE]
+
+
+def test_two_equal_receipts_in_a_row_are_both_played(play: Play) -> None:
+    lamp = Lamp()
+    player = play(status(lamp))
+    player.show(LOCKED)
+    for number in (1, 2):
+        until(lambda: lamp.colour is BLUE)
+        player.show(replace(LOCKED, receipt=Receipt.MARKED, receipt_no=number))
+        until(lambda: lamp.colour is Colour.WHITE)
+    until(lambda: lamp.colour is BLUE)
+    assert lamp.colours[lamp.colours.index(BLUE) :].count(Colour.WHITE) == 2
+
+
+def test_an_old_receipt_is_not_played_again_with_the_next_state(play: Play) -> None:
+    lamp = Lamp()
+    player = play(status(lamp))
+    view = replace(LOCKED, receipt=Receipt.MARKED, receipt_no=1)
+    player.show(view)
+    until(lambda: lamp.colour is Colour.WHITE)
+    until(lambda: lamp.colour is BLUE)
+    player.show(replace(view, room=RoomState.AVAILABLE))
+    until(lambda: lamp.colour is GREEN)
+    assert lamp.colours[-2:] == [BLUE, GREEN]
+
+
+def test_a_rhythm_goes_on_undisturbed_by_views_that_change_nothing(play: Play) -> None:
+    lamp = Lamp()
+    player = play(status(lamp))
+    player.show(PAUSED)
+    until(lambda: lamp.colour is Colour.YELLOW)
+    end = time.monotonic() + 1.2  # one light of 0.8 s, and into the darkness
+    while time.monotonic() < end:
+        player.show(PAUSED)
+        time.sleep(0.02)
+    lit_at, dark_at = [at for at, _ in list(lamp.changes)[-2:]]
+    assert lamp.colours[-2:] == [Colour.YELLOW, OFF]
+    assert dark_at - lit_at == pytest.approx(0.8, abs=0.2)
+
+
+def test_show_never_blocks_even_when_a_lamp_hangs(play: Play) -> None:
+    lamp = Lamp()
+    lamp.hang = threading.Event()
+    player = play(status(lamp))
+    until(lambda: lamp.hangs)
+    began = time.monotonic()
+    for _ in range(200):
+        player.show(RECORDING)
+        player.show(AVAILABLE)
+    assert time.monotonic() - began < 0.2
+
+
+def test_a_lamp_that_hangs_is_left_behind_at_stop(play: Play) -> None:
+    lamp = Lamp()
+    lamp.hang = threading.Event()
+    player = play(status(lamp))
+    until(lambda: lamp.hangs)
+    began = time.monotonic()
+    player.stop(0.2)
+    assert time.monotonic() - began < 0.5
+    assert player.is_alive()
+
+
+def test_a_lamp_that_cannot_be_driven_is_reported_once_and_the_others_go_on(play: Play) -> None:
+    broken, sound = Lamp("broken"), Lamp("sound")
+    broken.problem = "no permission"
+    reports: list[str] = []
+    player = play(status(broken), status(sound), report=reports.append)
+    for view, colour in [(AVAILABLE, GREEN), (RECORDING, RED), (LOCKED, BLUE)]:
+        player.show(view)
+        until(lambda colour=colour: sound.colour is colour)  # type: ignore[misc]
+    assert reports == ["lamp broken: no permission"]
+    assert broken.opened == 1
+
+
+class Clock:
+    """Runs like the real one, and can be put forward."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+        self.asked = 0
+
+    def __call__(self) -> float:
+        self.asked += 1
+        return time.monotonic() + self.ahead_s
+
+
+def test_a_broken_lamp_is_tried_again_after_30_s_and_shows_what_is_true_then(play: Play) -> None:
+    clock, lamp, reports = Clock(), Lamp(), list[str]()
+    player = play(status(lamp), report=reports.append, clock=clock)
+    player.show(AVAILABLE)
+    until(lambda: lamp.colour is GREEN)
+    lamp.problem = "its chip is gone"
+    player.show(RECORDING)
+    until(lambda: len(reports) == 1)
+    clock.ahead_s = 31.0
+    player.show(LOCKED)
+    until(lambda: lamp.opened == 2)
+    assert len(reports) == 1, "it is still the same fault"
+    lamp.problem = ""
+    clock.ahead_s = 62.0
+    player.show(LOCKED)
+    until(lambda: lamp.colour is BLUE)
+    lamp.problem = "its chip is gone again"
+    player.show(RECORDING)
+    until(lambda: len(reports) == 2)
+
+
+def test_a_lamp_that_is_not_there_at_the_start_lights_up_later(play: Play) -> None:
+    clock, lamp, reports = Clock(), Lamp(), list[str]()
+    lamp.problem = "no such line"
+    player = play(status(lamp), report=reports.append, clock=clock)
+    player.show(RECORDING)
+    until(lambda: len(reports) == 1)
+    lamp.problem = ""
+    clock.ahead_s = 31.0
+    player.show(replace(RECORDING, fault=BoxFault.DEVICE))
+    until(lambda: lamp.colour is RED)
+
+
+def test_an_unchanging_light_costs_no_wake_ups(play: Play) -> None:
+    clock, lamp = Clock(), Lamp()
+    player = play(status(lamp), sign(Lamp()), clock=clock)
+    player.show(RECORDING)
+    until(lambda: lamp.colour is RED)
+    time.sleep(0.05)
+    asked = clock.asked
+    time.sleep(0.5)
+    assert clock.asked == asked
+
+
+def test_the_sign_stays_on_when_the_link_is_lost(play: Play) -> None:
+    lamp, over_the_door = Lamp(), Lamp()
+    player = play(status(lamp), sign(over_the_door))
+    player.show(RECORDING)
+    until(lambda: over_the_door.colour is RED)
+    player.show(LightView(room=None, records=True, fault=LinkFault.NO_LINK))
+    until(lambda: lamp.colour is LIGHT_LANGUAGE[LinkFault.NO_LINK].colour)
+    time.sleep(0.2)
+    assert over_the_door.colour is RED
+    player.show(AVAILABLE)
+    until(lambda: over_the_door.colour is OFF)
+
+
+def test_all_lamps_are_off_and_given_back_at_stop(play: Play) -> None:
+    lamps = [Lamp("a"), Lamp("b"), Lamp("c")]
+    lamps[1].problem = "no permission"
+    player = play(status(lamps[0]), status(lamps[1]), sign(lamps[2]), report=lambda text: None)
+    player.show(RECORDING)
+    until(lambda: lamps[2].colour is RED)
+    player.stop(2.0)
+    assert not player.is_alive()
+    assert [(lamp.colour, lamp.is_open) for lamp in lamps] == [(OFF, False)] * 3
+    player.show(RECORDING)
+    assert lamps[0].colour is OFF
+
+
+def test_a_player_without_lamps_does_no_harm(play: Play) -> None:
+    player = play()
+    player.show(RECORDING)
+    player.stop(2.0)
+    assert not player.is_alive()
+
+
+def test_a_player_that_was_never_started_can_be_stopped() -> None:
+    Player([], pytest.fail).stop(1.0)
