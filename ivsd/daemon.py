@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import queue
-import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from pathlib import Path
 from ivsd.appliance import journal
 from ivsd.appliance.notify import notify
 from ivsd.config import Config, ConfigError, Salvaged, load, password, salvage
-from ivsd.config.schema import Control, Inputs, Lights
+from ivsd.config.schema import Control, Inputs, Lights, Recording, Valt
 from ivsd.controller import Controller
 from ivsd.events import (
     Ask,
@@ -88,6 +87,7 @@ class Daemon:
         self._lights: Lights | None = None
         self._controller = Controller(Rules(bindings={}))
         self._link: Link | None = None
+        self._linked_by: tuple[Valt, int | str, Recording, Secret] | None = None
         self._reader: Reader | None = None
         self._player: Player | None = None
         self._view = LightView()
@@ -177,9 +177,8 @@ class Daemon:
         try:
             config = load(self._path)
             secret = password(config, self._path)
-            link = self._new_link(config, secret)
-        except (ConfigError, ssl.SSLError, OSError) as e:
-            problems = [str(p) for p in e.problems] if isinstance(e, ConfigError) else [str(e)]
+        except ConfigError as e:
+            problems = [str(problem) for problem in e.problems]
             for problem in problems:
                 log.error("%s", problem)
             if self._config is None:
@@ -187,18 +186,9 @@ class Daemon:
             else:
                 log.error("the configuration was not changed: the old one is in use")
             return
-        before, self._config = self._config, config
+        self._config = config
         self._use_hardware(config.inputs, config.lights)
-        if self._link is not None:
-            self._link.stop(0)
-        self._link = link
-        new_room = before is None or (before.valt.url, before.room) != (
-            config.valt.url,
-            config.room,
-        )
-        self._step(Reconfigured(rules_from(config), new_room))
-        link.start()
-        log.info("room %s at %s", config.room, config.valt.url)
+        self._use_link(config, secret)
 
     def _use_salvaged(self, parts: Salvaged, problems: list[str]) -> None:
         """Come up with a wrong configuration: show it, and answer every press with it."""
@@ -214,8 +204,7 @@ class Daemon:
         if lights != self._lights:
             if self._player is not None:
                 self._player.stop(STOP_WITHIN_S / 3)
-            self._player = Player(self._hardware.fixtures(lights), log.warning)
-            self._player.show(self._view)
+            self._player = Player(self._hardware.fixtures(lights), log.warning, view=self._view)
             self._player.start()
             self._lights = lights
         if inputs != self._inputs:
@@ -224,6 +213,27 @@ class Daemon:
             self._reader = Reader(self._hardware.sources(inputs), self.post)
             self._reader.start()
             self._inputs = inputs
+
+    def _use_link(self, config: Config, secret: Secret) -> None:
+        """Connect anew when anything of the server's part has changed; else go on as it is."""
+        wanted = (config.valt, config.room, config.recording, secret)
+        if wanted == self._linked_by:
+            self._step(Reconfigured(rules_from(config), new_room=False))
+            return
+        try:
+            link = self._new_link(config, secret)
+        except OSError as e:  # the CA file has changed since it was checked
+            log.error("valt.verify: %s", e)
+            return
+        before, self._linked_by = self._linked_by, wanted
+        if self._link is not None:
+            self._link.stop(0)
+        self._link = link
+        place = (config.valt.url, config.room)
+        new_room = before is None or place != (before[0].url, before[1])
+        self._step(Reconfigured(rules_from(config), new_room))
+        link.start()
+        log.info("room %s at %s", config.room, config.valt.url)
 
     def _new_link(self, config: Config, secret: Secret) -> Link:
         valt = config.valt

@@ -314,12 +314,11 @@ class LightView:
         """The word of the light language for the steady part.
 
         A fault that leaves the state known (a reader is missing) does not hide the state: the
-        lamps blink it in between.
+        lamps blink it in between. A link that is lost while a press is pending says more than
+        the flicker does.
         """
-        if self.pending:
-            return PENDING
         if self.room is not None:
-            return self.room.value
+            return PENDING if self.pending else self.room.value
         return self.fault or RoomState.UNKNOWN.value
 
 

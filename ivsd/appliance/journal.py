@@ -16,7 +16,11 @@ from ivsd.events import Outcome, Result
 
 log = logging.getLogger("ivsd")
 
-_SECRETS = re.compile(r"((?:access_token|cardNumber|password)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]+")
+_SECRETS = re.compile(
+    r"""((?:access_token|card_?number|password)["']?\s*[=:]\s*)"""
+    r"""("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s&"',}]+)""",
+    re.IGNORECASE,
+)
 
 
 def scrub(text: str) -> str:
@@ -25,8 +29,16 @@ def scrub(text: str) -> str:
 
 
 class _Scrubbed(logging.Filter):
+    """Scrubs the line, its traceback and its fields."""
+
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = scrub(record.getMessage()), None
+        if record.exc_info:
+            record.exc_text = scrub(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        for name, value in vars(record).items():
+            if name.startswith("IVSD_"):
+                setattr(record, name, scrub(str(value)))
         return True
 
 

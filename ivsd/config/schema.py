@@ -184,7 +184,9 @@ class Inputs:
 @dataclass(frozen=True)
 class State:
     colour: Colour | None = key("off, red, green, blue, yellow, magenta, cyan or white", None)
-    pattern: Pattern | None = key("off, on, slow, flicker, blip, blink1 to blink8", None)
+    pattern: Pattern | None = key(
+        "off, on, slow, fast, flicker, blip, long, blink1 to blink9", None
+    )
 
 
 class LampKind(StrEnum):

@@ -32,6 +32,7 @@ from ivsd.events import (
     FindUser,
     LightView,
     Note,
+    NumberKind,
     Outcome,
     PollNow,
     Pressed,
@@ -52,6 +53,7 @@ from ivsd.valt.errors import NoReply, NotAllowed, Refused, ValtError
 from ivsd.valt.model import RoomState, RoomStatus, User
 
 GRACE_S = 1.0  # a worker's own time-out comes first; this is for a worker that is stuck
+TOGGLES = (Action.RECORD_TOGGLE, Action.PAUSE_TOGGLE, Action.LOCK_TOGGLE)
 CHECK_S = 2.0  # how long one poll may take that tells why a press was refused
 
 
@@ -140,7 +142,9 @@ class Controller:
             return
         verb = self._verb(press, Action.RECORD_TOGGLE, now)
         if verb is not None:
-            self._begin(press, verb, Stage.LOOK_UP, now)
+            pending = self._begin(press, verb, Stage.LOOK_UP, now)
+            if event.kind is NumberKind.BADGE:  # a PIN is not shown at all
+                pending.number_shown = f" ({event.number.tail()})"
             self._ask(FindUser(event.number), now)
 
     def _hindered(self, press: Press, now: float, receipt: Receipt = Receipt.REFUSED) -> bool:
@@ -162,6 +166,9 @@ class Controller:
             busy = f"busy: {self._pending.press.source} is being carried out"
             self._end(press, Result.IGNORED, busy, now)
             return None
+        if action in TOGGLES and press.at < self._truth.visible_since:
+            self._end(press, Result.IGNORED, "the room has just changed", now)
+            return None
         shown_for_s = press.at - self._truth.flipped_at
         if action is Action.RECORD_TOGGLE and shown_for_s < self._rules.just_started_s:
             what = "started" if status.has_recording else "stopped"
@@ -176,10 +183,11 @@ class Controller:
                 self._end(press, Result.FAILED, reason, now)
         return None
 
-    def _begin(self, press: Press, verb: Action, stage: Stage, now: float) -> None:
+    def _begin(self, press: Press, verb: Action, stage: Stage, now: float) -> Pending:
         assert self._truth.status is not None
         deadline = now + self._rules.reply_timeout_s + GRACE_S
         self._pending = Pending(press, verb, self._truth.status, stage, 0, deadline)
+        return self._pending
 
     def _ask_to_act(self, author: int | None, user: str, now: float) -> None:
         assert self._pending is not None
@@ -253,7 +261,8 @@ class Controller:
     def _identified(self, pending: Pending, users: tuple[User, ...], now: float) -> None:
         assert self._truth.status is not None
         if len(users) != 1:
-            why = "nobody has this number" if not users else "several VALT users have this number"
+            who = "several VALT users have" if users else "nobody has"
+            why = f"{who} this number{pending.number_shown}"
             self._finish(Result.FAILED, why, now, Receipt.DENIED)
             return
         # The wish was settled when the badge came; the room may have changed since.
@@ -288,10 +297,7 @@ class Controller:
     ) -> None:
         pending.stage, pending.error, pending.since = stage, error, now
         pending.deadline = now + for_s
-        if self._truth.link_up:
-            self._out.append(PollNow())
-        else:
-            self._give_up(pending, now)
+        self._out.append(PollNow())
 
     def _give_up(self, pending: Pending, now: float) -> None:
         """End a press whose effect the room does not show, or cannot show."""
@@ -336,21 +342,21 @@ class Controller:
     def _watch_failed(self, error: ValtError, now: float) -> None:
         if self._truth.lost(error):
             self._note(str(error), problem=True)
-        pending = self._pending
-        if pending is not None and pending.stage in (Stage.SETTLING, Stage.CHECKING):
-            self._give_up(pending, now)
+        if self._pending is not None and self._pending.stage is Stage.CHECKING:
+            self._give_up(self._pending, now)
 
     def _reconfigured(self, rules: Rules, new_room: bool, now: float) -> None:
         self._rules = rules
         self._missing.clear()
         if not new_room:
             return
+        markers, self._markers = [*self._markers.values(), *self._held_markers], {}
+        self._held_markers = []
+        for marker in markers:
+            self._end(marker.press, Result.FAILED, "the configuration was changed", now)
         if self._pending is not None:
             self._finish(Result.FAILED, "the configuration was changed", now)
-        for marker in self._markers.values():
-            self._end(marker.press, Result.FAILED, "the configuration was changed", now)
-        self._markers.clear()
-        self._truth = RoomTruth()
+        self._truth = RoomTruth(since=now)
 
     # -- time -------------------------------------------------------------------------------
 

@@ -51,6 +51,8 @@ class Pending:
     since: float = 0.0
     """When CHECKING or SETTLING began; only polls sent later count."""
     error: ValtError | None = None
+    number_shown: str = ""
+    """The end of a badge's number, for the reason."""
 
     def reached_by(self, status: RoomStatus) -> bool:
         """Whether `status` shows what the press wanted."""

@@ -28,18 +28,22 @@ class _Command:
 class RoomTruth:
     """The confirmed state of one room and of the link to its server."""
 
-    def __init__(self) -> None:
+    def __init__(self, since: float = float("-inf")) -> None:
+        """Begin with nothing known; a poll sent before `since` is of another room."""
         self.status: RoomStatus | None = None
         """Last confirmed state; kept when the link is lost, None until the first poll."""
         self.link_up = False
         self.link_error: ValtError | None = None
         self.flipped_at = float("-inf")
         """When a start or stop last became visible."""
+        self.visible_since = float("-inf")
+        """When the present state became visible."""
         self.clock = MarkerClock()
         self.contradiction = ""
         """Set by `polled` when the server turned out not to have done what it had answered."""
         self._command: _Command | None = None
-        self._answered_at = 0.0
+        self._since = since
+        self._answered_at = since
 
     @property
     def current(self) -> RoomStatus | None:
@@ -53,6 +57,8 @@ class RoomTruth:
 
     def polled(self, event: RoomPolled, now: float) -> bool:
         """Take a poll; return whether it was believed."""
+        if event.sent_at < self._since:
+            return False
         self.link_up, self.link_error = True, None
         self.contradiction = ""
         if event.sent_at < self._answered_at:
@@ -91,7 +97,10 @@ class RoomTruth:
         return known is None or (type(known), str(known)) != (type(error), str(error))
 
     def _confirm(self, status: RoomStatus, since: float, now: float) -> None:
-        if self.status is not None and status.has_recording != self.status.has_recording:
+        before = self.status
+        if before is not None and status.has_recording != before.has_recording:
             self.flipped_at = now
+        if before is None or status.acts_as is not before.acts_as:
+            self.visible_since = now
         self.status = status
         self.clock.follow(status, since)

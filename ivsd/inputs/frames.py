@@ -11,7 +11,7 @@ from ivsd.valt.model import Secret
 
 BADGE_GAP_S = 0.08  # decision 23: a longer gap ends the frame of a badge
 SHORTEST_BADGE = 4
-LONGEST = 64  # more characters than any badge has: a stuck key or a bar code
+LONGEST = 64  # characters; no badge has more
 PIN_IDLE_S = 10.0  # a PIN left half-typed is not the next person's
 
 KEYS = {f"KEY_{digit}": str(digit) for digit in range(10)}
@@ -46,13 +46,11 @@ class Frame:
             self._clear()
         elif name == CORRECT:
             self._text = self._text[:-1]
-            self._slow = True
+            self._slow = bool(self._text)
         elif name in KEYS:
             if self._text and at - self._last_at >= BADGE_GAP_S:
                 self._slow = True
-            self._text += KEYS[name]
-            if len(self._text) > LONGEST:
-                self._clear()
+            self._text = (self._text + KEYS[name])[: LONGEST + 1]
         self._last_at = at
         return finished
 
@@ -83,6 +81,8 @@ class Frame:
     def _finish(self, at: float) -> Scanned | None:
         text, badge = self._text, self._is_badge()
         self._clear()
+        if len(text) > LONGEST:
+            return None  # a stuck key or a bar code; its tail might be somebody's number
         if badge:
             return Scanned(self._reader, NumberKind.BADGE, Secret(text), at)
         if self._pins and text:

@@ -1,8 +1,8 @@
 """The light language: what each state, fault and receipt looks like.
 
 The defaults follow what people know from lecture-capture lights: green idle, red recording,
-yellow paused. No two meanings differ by colour alone. Faults blink N times and pause; N names
-the cause, also on a lamp of one colour.
+yellow paused. Pause and faults differ from recording by rhythm, too. Faults blink N times and
+pause; N names the cause, also on a lamp of one colour.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ class Pattern(StrEnum):
     OFF = "off"
     ON = "on"
     SLOW = "slow"
+    FAST = "fast"
     FLICKER = "flicker"
     BLIP = "blip"
+    LONG = "long"
     BLINK_1 = "blink1"
     BLINK_2 = "blink2"
     BLINK_3 = "blink3"
@@ -32,6 +34,7 @@ class Pattern(StrEnum):
     BLINK_6 = "blink6"
     BLINK_7 = "blink7"
     BLINK_8 = "blink8"
+    BLINK_9 = "blink9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,14 @@ def steps_of(pattern: Pattern) -> Steps:
             return ((True, 1.0),)
         case Pattern.SLOW:
             return ((True, 0.8), (False, 0.8))
+        case Pattern.FAST:
+            return ((True, 0.3), (False, 0.3))
         case Pattern.FLICKER:
             return ((True, 0.08), (False, 0.08))
         case Pattern.BLIP:
             return ((True, 0.1), (False, 1.9))
+        case Pattern.LONG:
+            return ((True, 0.6), (False, PAUSE_S))
         case _:
             blinks = int(pattern.value.removeprefix("blink"))
             return ((True, BLINK_ON_S), (False, BLINK_OFF_S)) * blinks + ((False, PAUSE_S),)
@@ -83,7 +90,7 @@ LIGHT_LANGUAGE: dict[str, Look] = {
     Receipt.REFUSED: Look(Colour.RED, Pattern.BLINK_2),
     Receipt.DENIED: Look(Colour.RED, Pattern.BLINK_3),
     Receipt.MARKED: Look(Colour.WHITE, Pattern.BLINK_1),
-    Receipt.IGNORED: Look(Colour.YELLOW, Pattern.BLINK_1),
+    Receipt.IGNORED: Look(Colour.YELLOW, Pattern.LONG),
     BoxFault.STARTING: Look(Colour.WHITE, Pattern.BLIP),
     LinkFault.NO_LINK: Look(Colour.MAGENTA, Pattern.BLINK_2),
     LinkFault.NO_LOGIN: Look(Colour.MAGENTA, Pattern.BLINK_3),
@@ -99,7 +106,8 @@ LIGHT_LANGUAGE: dict[str, Look] = {
 ONE_LAMP: dict[str, Look] = LIGHT_LANGUAGE | {
     RoomState.AVAILABLE: Look(Colour.OFF, Pattern.OFF),
     RoomState.LOCKED: Look(Colour.WHITE, Pattern.BLIP),
-    RoomState.PREPARED: Look(Colour.WHITE, Pattern.BLINK_2),
-    RoomState.UNKNOWN: Look(Colour.WHITE, Pattern.BLINK_1),
+    RoomState.PREPARED: Look(Colour.WHITE, Pattern.LONG),
+    RoomState.UNKNOWN: Look(Colour.WHITE, Pattern.BLINK_9),
+    BoxFault.STARTING: Look(Colour.WHITE, Pattern.FAST),
 }
 """The same for a lamp of one colour, where only the rhythm can tell states apart."""

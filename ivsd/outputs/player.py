@@ -111,7 +111,7 @@ class Player(threading.Thread):
     """Drives all lamps. `show` may be called from any thread and never blocks.
 
     `report` gets a sentence when a lamp cannot be driven; the other lamps go on, and the lamp
-    is tried again every 30 s.
+    is tried again every 30 s. `view` is what is shown first.
     """
 
     def __init__(
@@ -119,13 +119,15 @@ class Player(threading.Thread):
         fixtures: list[Fixture],
         report: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        view: LightView = LightView(),  # noqa: B008  # frozen
     ) -> None:
         super().__init__(name="lights", daemon=True)
         self._tracks = [_Track(fixture) for fixture in fixtures]
         self._report = report
         self._clock = clock
         self._changed = threading.Condition()
-        self._wanted: LightView | None = LightView()
+        self._wanted: LightView | None = view
+        self._receipt_no = view.receipt_no  # an old receipt is not played again
         self._stopping = False
 
     def show(self, view: LightView) -> None:
@@ -144,7 +146,6 @@ class Player(threading.Thread):
 
     def run(self) -> None:
         """Play until stopped."""
-        receipt_no = 0
         view: LightView | None = None
         while True:
             due = self._play()  # outside of the lock: a slow lamp must not hold up `show`
@@ -156,8 +157,8 @@ class Player(threading.Thread):
                 view, self._wanted = self._wanted, None
             if view is not None:
                 for track in self._tracks:
-                    track.take(view, view.receipt_no != receipt_no, self._clock())
-                receipt_no = view.receipt_no
+                    track.take(view, view.receipt_no != self._receipt_no, self._clock())
+                self._receipt_no = view.receipt_no
         for track in self._tracks:
             track.fixture.lamp.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NoReturn
 
 RecordingId = int | str
 """Integer on VALT 5.x, UUID text on 6.x; opaque to us (valt-api 1)."""
@@ -64,8 +65,8 @@ class RoomInfo:
 class Secret:
     """A text that no log, traceback or message shows: password, PIN or card number.
 
-    `str()` and `repr()` give the masked form, so forgetting to mask is not a leak;
-    who needs the real text says so with `reveal()`.
+    `str()` and `repr()` show nothing of it, so forgetting to mask is not a leak; who needs the
+    text says so with `reveal()`, who wants to tell badges apart with `tail()`.
     """
 
     __slots__ = ("_text",)
@@ -77,11 +78,21 @@ class Secret:
         """Return the text itself."""
         return self._text
 
-    def __str__(self) -> str:
+    def tail(self) -> str:
+        """Return the last three places of a long number, the most a message may show of it."""
         return f"…{self._text[-3:]}" if len(self._text) >= 8 else "…"
 
+    def __str__(self) -> str:
+        return "…"
+
     def __repr__(self) -> str:
-        return f"Secret({self})"
+        return "Secret(…)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not written anywhere")
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self  # it never changes
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and other._text == self._text

@@ -158,7 +158,7 @@ def test_the_example_behind_the_number_signs_is_accepted_too(example: str, write
 def test_the_example_names_every_word_that_can_be_chosen(example: str) -> None:
     words = [*Action, *Colour, *LIGHT_LANGUAGE, *(p for p in Pattern if "blink" not in p)]
     assert [word for word in words if not re.search(rf"\b{word}\b", example)] == []
-    assert "blink1 to blink8" in example
+    assert "blink1 to blink9" in example
 
 
 # -- all problems at once ---------------------------------------------------------------------

@@ -354,8 +354,8 @@ def test_a_pin_works_like_a_badge() -> None:
 @pytest.mark.parametrize(
     ("users", "reason"),
     [
-        ((), "nobody has this number"),
-        ((ALICE, User(13, "Bob Baker")), "several VALT users have this number"),
+        ((), "nobody has this number (…001)"),
+        ((ALICE, User(13, "Bob Baker")), "several VALT users have this number (…001)"),
     ],
     ids=["nobody", "two"],
 )
@@ -1184,7 +1184,7 @@ def test_a_poll_of_the_old_room_that_comes_in_late_says_nothing_of_the_new_one()
     door.wait(0.5)
     door.feed(Reconfigured(RULES, new_room=True))
     door.wait(0.5)
-    door.poll(RECORDING, sent_at=sent_at)
+    door.feed(RoomPolled(RECORDING, sent_at, door.now))
     assert (door.light.room, door.light.records) == (None, False)
     door.press("record")
     assert door.requests == []

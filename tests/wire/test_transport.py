@@ -995,6 +995,7 @@ def test_no_error_of_a_connection_tells_the_token(
         f"http://127.0.0.1:{free_port()}",
         "http://secret.test",
         "http://",
+        "ftp://valt",
         "valt",
     ]
     for url in urls:
