@@ -7,7 +7,10 @@ Facts are from the project's VALT API sheet, cited as (valt-api SECTION).
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from ivsd.valt.errors import (
     BadReply,
@@ -32,6 +35,7 @@ from ivsd.valt.model import (
 )
 from ivsd.valt.transport import Reply, Transport
 
+LONGEST_S = 1e9  # thirty years of recording: beyond it, it is no number of seconds
 NO_PARAMETERS: dict[str, str] = {}
 """Body of a POST that has none: no client was ever seen to send nothing at all (valt-api 1)."""
 
@@ -52,12 +56,17 @@ class Client:
         """
         body = {"username": username, "password": password.reveal()}
         reply = self._transport.request("POST", "login", {}, body)
-        if reply.status == 401:
-            raise LogInRefused(f"the server refuses the log-in of {username!r}: check the password")
-        token = _data(reply).get("access_token")
-        if not isinstance(token, str) or not token:
+        try:
+            token = _data(replace(reply, hide=(password.reveal(),))).get("access_token")
+        except Unauthorized:
+            raise LogInRefused(
+                f"the server refuses the log-in of {username!r}: check the password"
+            ) from None
+        except Refused as e:
+            raise LogInRefused(f"the server refuses the log-in of {username!r}: {e}") from None
+        if not _is_plain(token):
             raise BadReply("the server answered the log-in without a token")
-        return token
+        return str(token)
 
     def version(self) -> Version:
         """Read the server's version (valt-api 5.16); unknown when the account may not."""
@@ -87,22 +96,18 @@ class Client:
             state=RoomState(word) if known else RoomState.UNKNOWN,
             recording=_recording_id(data.get("record_id")),
             records=data.get("record") is True,
-            word=word[:40],
+            word=_one_line(word)[:40],
         )
 
     def room_info(self, room: int) -> RoomInfo:
         """Read name and recording time (valt-api 5.2). Raises RoomNotFound."""
         data = _room_data(self._get(f"rooms/info/{room}"), room)
+        name = str(data.get("name") or "")
         recording = data.get("recording")
         if not isinstance(recording, dict):
-            return RoomInfo(Room(room, str(data.get("name", ""))))
-        time_s = recording.get("time")
-        usable = isinstance(time_s, int | float) and not isinstance(time_s, bool)
-        return RoomInfo(
-            Room(room, str(data.get("name", ""))),
-            _recording_id(recording.get("id")),
-            float(time_s) if usable and time_s is not None else None,
-        )
+            return RoomInfo(Room(room, name))
+        recording_id = _recording_id(recording.get("id"))
+        return RoomInfo(Room(room, name), recording_id, _seconds(recording.get("time")))
 
     def users_with_card(self, card: Secret, version: Version) -> list[User]:
         """Find who has this badge number or PIN (valt-api 5.13, decision 17).
@@ -111,7 +116,8 @@ class Client:
         So the number is compared here in every case, and an unset one never matches.
         """
         query = {"cardNumber": card.reveal()} if version.at_least(6, 5) else {}
-        users = _payload(self._get("admin/users", query))
+        reply = self._get("admin/users", query)
+        users = _payload(replace(reply, hide=(*reply.hide, card.reveal())))
         found = [_user(item) for item in _list(users)]
         return [user for user in found if user.card_number == card]
 
@@ -172,7 +178,7 @@ class Client:
             return
         if version.major == 6 and version.minor < 3:
             body = {"event": name, "time": time_s}
-            _data(self._post(f"records/{recording}/comments", body))
+            _data(self._post(f"records/{quote(str(recording), safe='')}/comments", body))
             return
         body = {"recordId": recording, "recordTime": time_s}
         if version.major == 0 or version.at_least(6, 6):
@@ -181,15 +187,19 @@ class Client:
             body["template"] = {"id": 1, "data": [], "name": name}
             if version.at_least(6, 5):
                 body["type"] = "simple"
-        _payload(self._post("comment", body))
+        _data(self._post("comment", body))
 
     # -- one request ----------------------------------------------------------------------
 
     def _get(self, path: str, query: dict[str, str] | None = None) -> Reply:
-        return self._transport.request("GET", path, {"access_token": self.token, **(query or {})})
+        token = self.token
+        reply = self._transport.request("GET", path, {"access_token": token, **(query or {})})
+        return replace(reply, hide=(token,))
 
     def _post(self, path: str, body: object = NO_PARAMETERS) -> Reply:
-        return self._transport.request("POST", path, {"access_token": self.token}, body)
+        token = self.token
+        reply = self._transport.request("POST", path, {"access_token": token}, body)
+        return replace(reply, hide=(token,))
 
     @staticmethod
     def _recording(reply: Reply) -> RecordingId:
@@ -207,44 +217,62 @@ _VERDICTS = ("start", "status", "marker_add", "comment_add")
 def _payload(reply: Reply) -> Any:
     """Return what the reply carries, with or without its envelope (valt-api 3).
 
-    Raises the ValtError that a failing reply stands for: HTTP status, `code` in the body and
-    the verdict flags are three places where VALT says no, and any of them counts.
+    Raises the ValtError that a failing reply stands for: the HTTP status, a `code` in the body
+    and the verdict flags are three places where VALT says no, and any of them counts.
     """
     if 300 <= reply.status < 400:
-        raise BadReply("the server sends us to another address: is it https:// or http://?")
-    if reply.status == 401:
-        raise Unauthorized("the server does not accept the token")
-    if reply.status == 403:
-        raise NotAllowed("the VALT account has no right to do this")
-    if reply.status >= 500:
-        raise ServerFailed(f"the server failed (HTTP {reply.status})")
+        there = _one_line(reply.location.partition("?")[0])[:100] or "another address"
+        raise BadReply(f"the server sends us to {there}: is valt.url right, with http or https?")
+    if reply.status == 401 or reply.status >= 500:
+        raise _failure(reply.status, "")  # whatever the body is: a proxy may have written it
     document = reply.json()
-    if reply.status >= 400:
-        raise _refusal(reply.status, document)
-    if not isinstance(document, dict):
-        return document
-    code = document.get("code")
-    if "error" in document or (isinstance(code, int) and code >= 400):
-        raise _refusal(code if isinstance(code, int) else 400, document)
-    payload = document.get("data", document)
+    status = reply.status
+    if status < 400:
+        status = _code(document)
+    if status >= 400:
+        raise _failure(status, _reason(document, reply.hide))
+    payload = document.get("data", document) if isinstance(document, dict) else document
     if isinstance(payload, dict) and any(payload.get(flag) is False for flag in _VERDICTS):
-        raise _refusal(400, document)
+        raise _failure(400, _reason(document, reply.hide))
     return payload
 
 
-def _refusal(status: int, document: Any) -> ValtError:
-    reason = _reason(document) or f"the server refused (HTTP {status})"
-    return NotFound(reason) if status == 404 else Refused(reason)
+def _code(document: Any) -> int:
+    """Return the status that a body of HTTP 200 gives itself; 200 when it gives none."""
+    if not isinstance(document, dict):
+        return 200
+    error = document.get("error")
+    code = error.get("code") if isinstance(error, dict) else document.get("code")
+    if isinstance(code, int) and code >= 400:
+        return code
+    return 400 if "error" in document else 200
 
 
-def _reason(document: Any) -> str:
+def _failure(status: int, reason: str) -> ValtError:
+    if status == 401:
+        return Unauthorized("the server does not accept the token")
+    if status == 403:
+        return NotAllowed(f"the VALT account has no right to do this{reason and f': {reason}'}")
+    if status >= 500:
+        return ServerFailed(f"the server failed (HTTP {status})")
+    kind = NotFound if status == 404 else Refused
+    return kind(reason or f"the server refused (HTTP {status})")
+
+
+def _reason(document: Any, hide: tuple[str, ...]) -> str:
     """Find the server's own words, made fit for one line of the journal."""
     for key in ("data", "error"):
         part = document.get(key) if isinstance(document, dict) else None
         text = part.get("message") if isinstance(part, dict) else part
         if isinstance(text, str) and text.strip():
-            return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
+            for secret in filter(None, hide):
+                text = text.replace(secret, "…")
+            return _one_line(text)[:200]
     return ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _data(reply: Reply) -> dict[str, Any]:
@@ -268,20 +296,36 @@ def _list(value: Any) -> list[dict[str, Any]]:
 
 
 def _room(item: dict[str, Any]) -> Room:
-    if not isinstance(item.get("id"), int):
-        raise BadReply("the server listed a room without an id")
-    return Room(item["id"], str(item.get("name", "")))
+    return Room(_id(item, "room"), str(item.get("name") or ""))
 
 
 def _user(item: dict[str, Any]) -> User:
-    card = item.get("card_number")
-    if not isinstance(item.get("id"), int):
-        raise BadReply("the server listed a user without an id")
-    name = item.get("display_name") or item.get("name") or ""
-    return User(item["id"], str(name), Secret(str(card)) if card not in (None, "") else None)
+    # VALT 6 may write its keys in the other manner (valt-api 13 no. 18).
+    card = item.get("card_number", item.get("cardNumber"))
+    name = item.get("display_name") or item.get("displayName") or item.get("name") or ""
+    has_card = card not in (None, "")
+    return User(_id(item, "user"), str(name), Secret(str(card)) if has_card else None)
+
+
+def _id(item: dict[str, Any], what: str) -> int:
+    number = item.get("id")
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise BadReply(f"the server listed a {what} without an id")
+    return number
 
 
 def _recording_id(value: Any) -> RecordingId | None:
-    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return str(value) if _is_plain(value) else None
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is a text that can stand in a URL and in a line of the journal."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
+
+
+def _seconds(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > LONGEST_S:
         return None
-    return value
+    return float(value) if math.isfinite(value) else None

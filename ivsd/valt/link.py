@@ -37,6 +37,7 @@ from ivsd.valt.client import Client
 from ivsd.valt.errors import LogInRefused, NotSentInTime, RoomNotFound, ValtError
 from ivsd.valt.model import RecordingId, Room, User, Version
 from ivsd.valt.session import Session
+from ivsd.valt.sockets import not_sent_after
 
 Post = Callable[[Event], None]
 Clock = Callable[[], float]
@@ -126,6 +127,7 @@ class Link:
         """End both threads; one that is stuck in the network is abandoned after `timeout_s`."""
         self._watcher.stopping.set()
         self._watcher.wake.set()
+        self._worker.stopping.set()
         self._worker.asks.put(None)
         deadline = time.monotonic() + timeout_s
         for thread in self.threads:
@@ -140,6 +142,7 @@ class Worker(threading.Thread):
     ) -> None:
         super().__init__(name="valt-presses", daemon=True)
         self.asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
+        self.stopping = threading.Event()
         self._session = session
         self._watcher = watcher
         self._recordings = recordings
@@ -147,8 +150,8 @@ class Worker(threading.Thread):
         self._clock = clock
 
     def run(self) -> None:
-        """Take one ask after the other until None comes."""
-        while (ask := self.asks.get()) is not None:
+        """Take one ask after the other until None comes, or what is left is not wanted."""
+        while (ask := self.asks.get()) is not None and not self.stopping.is_set():
             self._post(self.carry_out(ask))
 
     def carry_out(self, ask: Ask) -> Event:
@@ -159,11 +162,12 @@ class Worker(threading.Thread):
                 raise NotSentInTime("the server was too busy to be asked in time; nothing was sent")
             if room is None:
                 raise RoomNotFound("the room was not found on the server yet")
-            result = self._session.call(
-                lambda client: perform(
-                    client, ask.request, room, self._session.version, self._recordings
+            with not_sent_after(ask.send_before):
+                result = self._session.call(
+                    lambda client: perform(
+                        client, ask.request, room, self._session.version, self._recordings
+                    )
                 )
-            )
         except ValtError as e:
             return AskFailed(ask.id, e, self._clock())
         return Answered(ask.id, result, sent_at, self._clock())
@@ -195,10 +199,11 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         """Poll until told to stop."""
-        while not self.stopping.is_set():
+        while True:
             self.wake.clear()
-            wait_s = self.turn()
-            self.wake.wait(wait_s)
+            if self.stopping.is_set():  # asked after the clearing, which might swallow the stop
+                break
+            self.wake.wait(self.turn())
 
     def turn(self) -> float:
         """Poll once, post what came of it, and return the seconds until the next poll."""

@@ -81,12 +81,8 @@ class Session:
         if self._clock() < self._renew_at:
             return
         self._renew_at = self._clock() + self._failure_reauth_s
-        old = self._client.token
-        try:
-            self._log_in(replacing=old)
-        except LogInRefused:
-            self._client.token = old  # it may work on; a 401 to a poll tells when it does not
-            raise
+        # A refusal leaves the old token: it may work on, and a 401 tells when it does not.
+        self._log_in(replacing=self._client.token, expired=False)
 
     def next_attempt_in(self) -> float:
         """Seconds until a log-in may be tried again after a refusal; 0 when it may now."""
@@ -94,10 +90,10 @@ class Session:
             return 0.0
         return max(0.0, self._refused_at + self._failure_reauth_s - self._clock())
 
-    def _log_in(self, replacing: str) -> str:
+    def _log_in(self, replacing: str, *, expired: bool = True) -> str:
         """Log in unless another thread has just replaced the same token; return the token."""
         with self._logging_in:
-            if self._client.token != replacing:
+            if self._client.token and self._client.token != replacing:
                 return self._client.token
             if self.next_attempt_in() > 0:
                 raise LogInRefused(self._refusal)
@@ -105,7 +101,8 @@ class Session:
                 token = self._client.log_in(self._username, self._password)
             except LogInRefused as e:
                 self._refusal, self._refused_at = str(e), self._clock()
-                self._client.token = ""
+                if expired:
+                    self._client.token = ""
                 raise
             self._refusal = ""
             self._client.token = token

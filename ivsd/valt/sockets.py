@@ -18,9 +18,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ivsd.valt.errors import Unreachable
+from ivsd.valt.errors import NotSentInTime, Unreachable
 
 _thread = threading.local()
+
+
+@contextmanager
+def not_sent_after(moment: float) -> Iterator[None]:
+    """Let this thread send nothing after `moment`, however long connecting has taken.
+
+    A press that comes late surprises people; NotSentInTime is raised in its place.
+    """
+    _thread.send_before = moment
+    try:
+        yield
+    finally:
+        _thread.send_before = None
+
+
+def _check_still_wanted() -> None:
+    send_before: float | None = getattr(_thread, "send_before", None)
+    if send_before is not None and time.monotonic() > send_before:
+        raise NotSentInTime("the server took too long to be asked in time; nothing was sent")
 
 
 @contextmanager
@@ -53,6 +72,7 @@ class PlainSocket(socket.socket):
         return super().recv_into(*args, **kwargs)
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
+        _check_still_wanted()
         self.settimeout(remaining())
         super().sendall(*args, **kwargs)
 
@@ -63,6 +83,10 @@ class TlsSocket(ssl.SSLSocket):
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         self.settimeout(remaining())
         return super().recv_into(*args, **kwargs)
+
+    def sendall(self, *args: Any, **kwargs: Any) -> None:
+        _check_still_wanted()
+        super().sendall(*args, **kwargs)
 
     def send(self, *args: Any, **kwargs: Any) -> int:
         self.settimeout(remaining())
@@ -75,10 +99,11 @@ def dial(host: str, port: int) -> socket.socket:
     Raises Unreachable with one sentence that names the cause.
     """
     problem: Unreachable | None = None
-    for family, address in _addresses(host, port):
+    addresses = _addresses(host, port)
+    for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         sock = PlainSocket(family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(remaining())
+            sock.settimeout(remaining() / left)  # a silent address leaves time for the others
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.connect(address)
             sock.settimeout(remaining())  # what is left is the TLS handshake's

@@ -58,12 +58,15 @@ class Reply:
     status: int
     body: bytes
     location: str = ""
+    """Where a redirect, which is not followed, points to."""
+    hide: tuple[str, ...] = ()
+    """Texts that no error may repeat, even when the server does: token, password, number."""
 
     def json(self) -> Any:
         """Parse the body; raises BadReply when it is no JSON."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadReply(
                 f"the server's reply is not VALT's (HTTP {self.status}, no JSON): "
                 "is this the address of the VALT server?"
@@ -95,7 +98,8 @@ class HttpTransport:
         adapter = _Adapter(context, fingerprint)
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.mount(self._base, adapter)
+        for scheme in ("http://", "https://"):  # not the base: its spelling may be normalised
+            self._session.mount(scheme, adapter)
         self._session.headers["User-Agent"] = f"ivsd/{__version__}"
         # A jar that takes nothing: two threads share the session, and VALT needs no cookie.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -132,7 +136,11 @@ class HttpTransport:
         # `from None`: the library's exceptions carry the URL, and with it the token.
         except (requests.Timeout, TimeoutError, urllib3.exceptions.TimeoutError):
             raise NoReply(f"no answer from the server within {self._timeout_s:g} s") from None
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
+        except (
+            requests.exceptions.InvalidURL,
+            requests.exceptions.InvalidSchema,
+            requests.exceptions.MissingSchema,
+        ):
             raise Unreachable("the server's address is no web address") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
             raise ConnectionLost(

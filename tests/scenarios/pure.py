@@ -10,7 +10,7 @@ import heapq
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -19,7 +19,21 @@ from ivsd.controller import Controller
 from ivsd.daemon import rules_from
 from ivsd.demo.live import PATHS
 from ivsd.demo.scenario import Scenario, ScenarioError, Seen
-from ivsd.events import Ask, Event, NumberKind, PollNow, Pressed, Released, Scanned, Tick
+from ivsd.events import (
+    Answered,
+    Ask,
+    AskFailed,
+    Event,
+    NumberKind,
+    PollNow,
+    Pressed,
+    Released,
+    RoomInformed,
+    RoomPolled,
+    Scanned,
+    Tick,
+    WatchFailed,
+)  # fmt: skip
 from ivsd.valt.client import Client
 from ivsd.valt.errors import ConnectionLost, NoReply, Unreachable
 from ivsd.valt.link import Recordings, Watcher, Worker
@@ -190,7 +204,7 @@ class PureStage:
 
 
 def _arrived(event: Event, at: float) -> Event:
-    """Give an event the moment at which it arrived after its simulated way."""
-    from dataclasses import replace
-
-    return replace(event, at=at) if hasattr(event, "at") else event
+    """Give an event of the link the moment at which it arrived after its simulated way."""
+    if isinstance(event, RoomPolled | RoomInformed | WatchFailed | Answered | AskFailed):
+        return replace(event, at=at)
+    return event

@@ -104,6 +104,7 @@ class Door:
         self.deadline: float | None = None
         self._open: list[tuple[str, float]] = []
         self._problem = rules.config_problem
+        self._since = 0.0
         self._link_up = False
         self.feed(Tick())
         if status is not None:
@@ -120,8 +121,11 @@ class Door:
         elif isinstance(event, Reconfigured):
             self._problem = event.rules.config_problem
             self._link_up = self._link_up and not event.new_room
-        elif isinstance(event, RoomPolled | WatchFailed):
-            self._link_up = isinstance(event, RoomPolled)
+            self._since = self.now if event.new_room else self._since
+        elif isinstance(event, WatchFailed):
+            self._link_up = False
+        elif isinstance(event, RoomPolled) and event.sent_at >= self._since:
+            self._link_up = True
         step = self.controller.step(event, self.now)
         self.deadline = step.deadline
         for command in step.commands:

@@ -51,10 +51,10 @@ def simulate() -> Iterator[Callable[..., Simulator]]:
 
 @pytest.fixture
 def connect() -> Iterator[Callable[..., HttpTransport]]:
-    """Make transports with a short time-out: `connect(url, timeout_s=..., verify=...)`."""
+    """Make transports: `connect(url, timeout_s=..., verify=...)`."""
     with ExitStack() as opened:
 
-        def new(url: str, *, timeout_s: float = 0.3, **more: Any) -> HttpTransport:
+        def new(url: str, *, timeout_s: float = 2.0, **more: Any) -> HttpTransport:
             return opened.enter_context(closing(HttpTransport(url, timeout_s=timeout_s, **more)))
 
         yield new
