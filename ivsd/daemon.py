@@ -26,6 +26,7 @@ from ivsd.events import (
     Ask,
     Binding,
     Command,
+    DeviceForgotten,
     Event,
     LightView,
     Note,
@@ -202,17 +203,22 @@ class Daemon:
 
     def _use_hardware(self, inputs: Inputs, lights: Lights) -> None:
         if lights != self._lights:
-            if self._player is not None:
-                self._player.stop(STOP_WITHIN_S / 3)
-            self._player = Player(self._hardware.fixtures(lights), log.warning, view=self._view)
+            self._end(self._player)
+            self._player = Player(self._hardware.fixtures(lights), self.post, view=self._view)
             self._player.start()
             self._lights = lights
         if inputs != self._inputs:
-            if self._reader is not None:
-                self._reader.stop(STOP_WITHIN_S / 3)
+            self._end(self._reader)
             self._reader = Reader(self._hardware.sources(inputs), self.post)
             self._reader.start()
             self._inputs = inputs
+
+    def _end(self, part: Player | Reader | None) -> None:
+        """Stop a part that is replaced; what was wrong with its devices is no news any more."""
+        if part is not None:
+            part.stop(STOP_WITHIN_S / 3)
+            for device in part.devices:
+                self._step(DeviceForgotten(device))
 
     def _use_link(self, config: Config, secret: Secret) -> None:
         """Connect anew when anything of the server's part has changed; else go on as it is."""

@@ -91,6 +91,13 @@ class DeviceFound:
     device: str
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceForgotten:
+    """A device is not looked for any more, or will be looked for anew: the file has changed."""
+
+    device: str
+
+
 # -- events: the VALT server ------------------------------------------------------------------
 
 
@@ -181,6 +188,7 @@ Event = (
     | Scanned
     | DeviceLost
     | DeviceFound
+    | DeviceForgotten
     | RoomPolled
     | RoomInformed
     | WatchFailed

@@ -171,7 +171,7 @@ class _MissingLamp:
     problem: str
 
     def open(self) -> None:
-        raise LampProblem(self.problem)
+        raise LampProblem(f"{self.name}: {self.problem}")
 
     def show(self, colour: Colour) -> None:
         pass

@@ -26,6 +26,7 @@ from ivsd.events import (
     Binding,
     BoxFault,
     Command,
+    DeviceForgotten,
     DeviceFound,
     DeviceLost,
     Event,
@@ -116,6 +117,8 @@ class Controller:
             case DeviceFound(device):
                 self._missing.pop(device, None)
                 self._note(f"{device}: ready")
+            case DeviceForgotten(device):
+                self._missing.pop(device, None)
             case Reconfigured(rules, new_room):
                 self._reconfigured(rules, new_room, now)
             case _:  # Released, Tick: nothing but what time brings
@@ -347,7 +350,6 @@ class Controller:
 
     def _reconfigured(self, rules: Rules, new_room: bool, now: float) -> None:
         self._rules = rules
-        self._missing.clear()
         if not new_room:
             return
         markers, self._markers = [*self._markers.values(), *self._held_markers], {}

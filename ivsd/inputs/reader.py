@@ -34,6 +34,8 @@ class Reader(threading.Thread):
         self._selector = selectors.DefaultSelector()
         self._open: list[Source] = []
         self._missing: list[Source] = list(sources)
+        self.devices = [source.name for source in sources]
+        """What the sources are called in the events about them."""
         self._retry_at = 0.0
         self._wake_fd, self._stop_fd = os.pipe()
         self._selector.register(self._wake_fd, selectors.EVENT_READ, None)

@@ -37,7 +37,7 @@ _CHANNELS = {
 
 
 class LampProblem(Exception):
-    """A lamp cannot be driven; the text is a sentence for a technician."""
+    """A lamp cannot be driven; the text is a sentence that begins with the lamp's name."""
 
 
 class Lamp(Protocol):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ivsd.events import LightView
+from ivsd.events import DeviceFound, DeviceLost, Event, LightView
 from ivsd.outputs.lamp import Colour, Lamp, LampProblem
 from ivsd.outputs.patterns import Look, once, steps_of
 
@@ -110,20 +110,22 @@ class _Track:
 class Player(threading.Thread):
     """Drives all lamps. `show` may be called from any thread and never blocks.
 
-    `report` gets a sentence when a lamp cannot be driven; the other lamps go on, and the lamp
-    is tried again every 30 s. `view` is what is shown first.
+    A lamp that cannot be driven is posted as a lost device; the other lamps go on, and it is
+    tried again every 30 s. `view` is what is shown first.
     """
 
     def __init__(
         self,
         fixtures: list[Fixture],
-        report: Callable[[str], None],
+        post: Callable[[Event], None],
         clock: Callable[[], float] = time.monotonic,
         view: LightView = LightView(),  # noqa: B008  # frozen
     ) -> None:
         super().__init__(name="lights", daemon=True)
         self._tracks = [_Track(fixture) for fixture in fixtures]
-        self._report = report
+        self.devices = [_device(fixture.lamp) for fixture in fixtures]
+        """What the lamps are called in the events about them."""
+        self._post = post
         self._clock = clock
         self._changed = threading.Condition()
         self._wanted: LightView | None = view
@@ -183,10 +185,16 @@ class Player(threading.Thread):
                 lamp.show(track.colour)
                 track.shown = track.colour
         except LampProblem as e:
-            if track.reopen_at == 0.0:
-                self._report(f"lamp {lamp.name}: {e}")
+            if not track.reopen_at:
+                self._post(DeviceLost(_device(lamp), f"lamp {e}"))
             lamp.close()
             track.usable, track.reopen_at = False, now + REOPEN_S
             return track.reopen_at
-        track.reopen_at = 0.0
+        if track.reopen_at:
+            self._post(DeviceFound(_device(lamp)))
+            track.reopen_at = 0.0
         return due
+
+
+def _device(lamp: Lamp) -> str:
+    return f"lamp {lamp.name}"

@@ -7,6 +7,7 @@ what an event means is the controller's business.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import random
 import threading
@@ -34,7 +35,7 @@ from ivsd.events import (
     WatchFailed,
 )
 from ivsd.valt.client import Client
-from ivsd.valt.errors import LogInRefused, NotSentInTime, RoomNotFound, ValtError
+from ivsd.valt.errors import LogInRefused, NotSentInTime, Refused, RoomNotFound, ValtError
 from ivsd.valt.model import RecordingId, Room, User, Version
 from ivsd.valt.session import Session
 from ivsd.valt.sockets import not_sent_after
@@ -162,15 +163,16 @@ class Worker(threading.Thread):
                 raise NotSentInTime("the server was too busy to be asked in time; nothing was sent")
             if room is None:
                 raise RoomNotFound("the room was not found on the server yet")
-            with not_sent_after(ask.send_before):
-                result = self._session.call(
-                    lambda client: perform(
-                        client, ask.request, room, self._session.version, self._recordings
-                    )
-                )
+            result = self._session.call(lambda client: self._perform(client, ask, room))
         except ValtError as e:
             return AskFailed(ask.id, e, self._clock())
         return Answered(ask.id, result, sent_at, self._clock())
+
+    def _perform(
+        self, client: Client, ask: Ask, room: Room
+    ) -> RecordingId | tuple[User, ...] | None:
+        with not_sent_after(ask.send_before):  # a log-in before it may take its time
+            return perform(client, ask.request, room, self._session.version, self._recordings)
 
 
 class Watcher(threading.Thread):
@@ -213,6 +215,7 @@ class Watcher(threading.Thread):
             if self.room is None:
                 self.room = self._find_room()
             self._poll(self.room.id)
+            self._session.read_version_if_due()
         except LogInRefused as e:
             self._post(WatchFailed(e, self._clock()))
             return max(self._session.next_attempt_in(), self._interval_s)
@@ -239,18 +242,21 @@ class Watcher(threading.Thread):
         recording = status.recording if status.has_recording else None
         changed = recording is not None and recording != self._informed_of
         if changed or answered_at - self._informed_at >= INFO_EVERY_S:
-            info = self._session.call(lambda client: client.room_info(room))
-            self._post(RoomInformed(info, answered_at, self._clock()))
-            self._informed_at = answered_at
+            self._inform(room, answered_at)
         self._informed_of = recording
+
+    def _inform(self, room: int, sent_at: float) -> None:
+        """Read the recording time; without it our own clock counts, and the next minute helps."""
+        self._informed_at = sent_at
+        with contextlib.suppress(ValtError):
+            info = self._session.call(lambda client: client.room_info(room))
+            self._post(RoomInformed(info, sent_at, self._clock()))
 
     def _find_room(self) -> Room:
         """Find the configured room; raises RoomNotFound naming the rooms there are."""
-        rooms = self._session.call(lambda client: client.rooms())
         if isinstance(self._wanted, int):
-            # The list may hold only the rooms this account monitors: the poll has the last word.
-            by_id = {room.id: room for room in rooms}
-            return by_id.get(self._wanted, Room(self._wanted, ""))
+            return self._room_by_id(self._wanted)
+        rooms = self._session.call(lambda client: client.rooms())
         named = [room for room in rooms if room.name.casefold() == self._wanted.casefold()]
         if len(named) == 1:
             return named[0]
@@ -261,6 +267,14 @@ class Watcher(threading.Thread):
             )
         names = ", ".join(repr(room.name) for room in rooms[:8]) or "none"
         raise RoomNotFound(f"the server has no room named {self._wanted!r}; its rooms are: {names}")
+
+    def _room_by_id(self, number: int) -> Room:
+        """Find the name; the list may lack rooms or be forbidden, the poll has the last word."""
+        try:
+            rooms = self._session.call(lambda client: client.rooms())
+        except Refused:
+            rooms = []
+        return next((room for room in rooms if room.id == number), Room(number, ""))
 
     def _jittered(self, seconds: float) -> float:
         return seconds * self._random.uniform(0.9, 1.1)

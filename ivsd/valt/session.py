@@ -52,6 +52,7 @@ class Session:
         self._refusal = ""
         self._refused_at = 0.0
         self._renew_at = float("inf")
+        self._version_due_at = float("inf")
         self.version = Version()
 
     def call(self, request: Callable[[Client], T]) -> T:
@@ -84,6 +85,19 @@ class Session:
         # A refusal leaves the old token: it may work on, and a 401 tells when it does not.
         self._log_in(replacing=self._client.token, expired=False)
 
+    def read_version_if_due(self) -> None:
+        """Read the version once per log-in. Called by the watcher: no press waits for it.
+
+        Not knowing it stops nobody (decision 13); it is tried again after `failure_reauth_s`.
+        """
+        if self._clock() < self._version_due_at:
+            return
+        try:
+            self.version = self.call(lambda client: client.version())
+            self._version_due_at = float("inf")
+        except ValtError:
+            self._version_due_at = self._clock() + self._failure_reauth_s
+
     def next_attempt_in(self) -> float:
         """Seconds until a log-in may be tried again after a refusal; 0 when it may now."""
         if not self._refusal:
@@ -108,12 +122,5 @@ class Session:
             self._client.token = token
             self._logged_in_at = self._clock()
             self._renew_at = self._logged_in_at + self._success_reauth_s
-            self._read_version()
+            self._version_due_at = self._logged_in_at
             return token
-
-    def _read_version(self) -> None:
-        """Read the version once per log-in; not knowing it never stops anybody (decision 13)."""
-        try:
-            self.version = self._client.version()
-        except ValtError:
-            self.version = Version()

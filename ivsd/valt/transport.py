@@ -46,8 +46,8 @@ LONGEST_REPLY = 8 * 1024 * 1024  # bytes; a full user list of a large site is fa
 
 X509_V_ERR_CERT_NOT_YET_VALID = 9
 X509_V_ERR_CERT_HAS_EXPIRED = 10
-_SELF_SIGNED = (18, 19)
-_NO_ISSUER = (20, 21)
+_SELF_SIGNED = (18,)
+_NO_ISSUER = (19, 20, 21)
 _WRONG_NAME = (62, 64)
 
 
@@ -116,6 +116,7 @@ class HttpTransport:
                 # again is harmless, anything else is for the controller to resolve.
                 if method != "GET":
                     raise
+                self._session.close()  # the other idle connection is likely to be dead, too
                 return self._exchange(method, path, query, body)
 
     def _exchange(

@@ -17,6 +17,7 @@ from ivsd.events import (
     Ask,
     AskFailed,
     Binding,
+    DeviceForgotten,
     DeviceFound,
     DeviceLost,
     Event,
@@ -229,6 +230,10 @@ class Door:
     def notes(self) -> list[str]:
         return [said.text for said in self.said if isinstance(said, Note)]
 
+    @property
+    def warnings(self) -> list[str]:
+        return [said.text for said in self.said if isinstance(said, Note) and said.problem]
+
 
 def polls_now(commands: list[object]) -> int:
     return sum(isinstance(command, PollNow) for command in commands)
@@ -273,7 +278,21 @@ def test_a_yes_of_the_server_is_checked_by_a_poll_at_once() -> None:
 
 
 def test_a_done_press_leaves_no_receipt_over_the_new_state() -> None:
-    assert started().light.receipt is None
+    light = started().light
+    assert (light.receipt, light.receipt_no) == (None, 0)
+
+
+def test_the_controllers_own_deadline_lies_behind_the_workers_time_out() -> None:
+    """A worker that answers in its own time tells more than a deadline can."""
+    door = Door()
+    door.swipe()
+    assert door.deadline == door.last_ask.send_before + 1.0
+    door.wait(4.0)
+    door.answer((ALICE,))
+    assert door.deadline == door.now + 6.0, "the look-up takes nothing from the press's own time"
+    door.answer("R1")
+    door.press("marker")
+    assert door.deadline == door.now + 6.0
 
 
 @pytest.mark.parametrize(
@@ -316,8 +335,8 @@ def test_a_release_and_a_tick_change_nothing() -> None:
 def test_a_failed_daily_log_in_is_a_note_and_no_fault() -> None:
     door = Door()
     door.feed(RenewalFailed(LogInRefused("the server refuses the log-in of 'keypad'")))
-    assert len(door.notes) == 1
-    assert "the server refuses the log-in" in door.notes[0]
+    assert len(door.warnings) == 1
+    assert "the server refuses the log-in" in door.warnings[0]
     assert door.light.name == "available"
 
 
@@ -578,11 +597,11 @@ def test_a_lost_link_is_told_once_and_so_is_its_return() -> None:
     for _ in range(3):
         door.lose(Unreachable("no way to valt"))
         door.wait(1.0)
-    assert door.notes == ["no way to valt"]
+    assert door.notes == door.warnings == ["no way to valt"]
     for _ in range(3):
         door.poll(RECORDING)
         door.wait(1.0)
-    assert len(door.notes) == 2
+    assert (len(door.notes), len(door.warnings)) == (2, 1)
     assert "back" in door.notes[1]
 
 
@@ -643,6 +662,15 @@ def test_a_marker_stands_at_the_second_of_its_press() -> None:
     door.answer(None)
     assert door.last == (DONE, "marker “Question” at 00:12")
     assert door.light.receipt is Receipt.MARKED
+
+
+@pytest.mark.parametrize(("after_s", "second"), [(74.4, 75), (75.3, 75), (75.5, 76)])
+def test_a_marker_stands_at_the_nearest_second(after_s: float, second: int) -> None:
+    door = started().later(after_s)  # counted from 0.1 s before: the middle of the exchange
+    door.press("marker")
+    assert door.requests[1:] == [AddMarker("R1", "Question", "blue", second)]
+    door.answer(None)
+    assert door.last == (DONE, f"marker “Question” at 01:{second - 60}")
 
 
 def test_a_marker_right_at_the_start_is_at_second_0() -> None:
@@ -767,6 +795,34 @@ def test_the_servers_time_moves_a_marker_of_a_recording_found_running() -> None:
     assert request.time_s == 607
 
 
+def test_a_recording_time_that_was_read_before_the_start_was_answered_is_old_news() -> None:
+    door = Door()
+    door.press("record")
+    sent_at = door.now
+    door.answer("R1", took_s=0.2)
+    info = RoomInfo(Room(4, "Room"), "R1", 600.0)
+    door.feed(RoomInformed(info, sent_at, door.now))
+    door.press("marker")
+    assert door.requests[1:] == [AddMarker("R1", "Question", "blue", 0)]
+
+
+def test_a_room_without_a_recording_time_moves_no_marker() -> None:
+    door = started().later(8.0)
+    door.feed(RoomInformed(RoomInfo(Room(4, "Room"), "R1", None), door.now, door.now))
+    door.press("marker")
+    assert door.requests[1:] == [AddMarker("R1", "Question", "blue", 8)]
+
+
+def test_a_recording_found_by_a_poll_began_in_the_middle_of_it() -> None:
+    door = Door()
+    sent_at = door.now
+    door.wait(4.0)
+    door.poll(RECORDING, sent_at=sent_at)
+    door.wait(3.0)
+    door.press("marker")
+    assert door.requests == [AddMarker("R1", "Question", "blue", 5)]
+
+
 # -- answers that are lost --------------------------------------------------------------------
 
 LOST = [
@@ -881,6 +937,21 @@ def test_a_lost_answer_with_the_link_down_for_good_ends_and_says_that_it_may_sho
     assert (door.results, door.light.name) == ([FAILED], "recording")
 
 
+def test_a_poll_that_is_not_believed_yet_proves_no_stop() -> None:
+    """It shows the room from before the start, and not what came of the stop."""
+    door = started().later(1.0)
+    door.press("stop")
+    door.fail(NoReply("no answer within 5 s"))
+    door.wait(0.5)
+    door.poll(AVAILABLE)
+    assert (door.results, door.light.name) == ([DONE], "pending")
+    door.wait(0.5)
+    door.poll(RECORDING)
+    door.wait(0.5)
+    door.poll(AVAILABLE)
+    assert door.last == (DONE, "recording stopped (the answer was lost)")
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -937,6 +1008,21 @@ def test_a_refusal_is_told_in_time_although_no_poll_comes() -> None:
     door.fail(Refused("There is no user 7"))
     door.wait(2.0)
     assert door.last == (FAILED, "There is no user 7")
+
+
+def test_a_refusal_is_told_in_time_when_the_room_cannot_be_read() -> None:
+    door = Door()
+    door.press("record")
+    door.fail(Refused("There is no user 7"))
+    door.lose(Unreachable("no way to valt"))
+    assert door.last == (FAILED, "There is no user 7")
+    door.poll(AVAILABLE)
+    door.press("record")
+    door.lose(Unreachable("no way to valt"))
+    door.fail(Refused("There is no user 7"))
+    door.wait(2.0)
+    assert door.last == (FAILED, "There is no user 7")
+    assert len(door.outcomes) == 2
 
 
 def test_a_poll_from_before_the_refusal_does_not_decide() -> None:
@@ -1047,7 +1133,7 @@ def test_polls_that_show_the_old_state_are_disbelieved_for_settle_s() -> None:
     door.wait(1.1)
     door.poll(AVAILABLE)
     assert door.light.name == "available"
-    assert len(door.notes) == 1
+    assert (len(door.notes), len(door.warnings)) == (1, 1)
     assert "recording started" in door.notes[0]
     assert "still available" in door.notes[0]
     assert door.light.receipt is Receipt.REFUSED
@@ -1065,6 +1151,17 @@ def test_a_lagging_server_that_comes_round_in_time_gets_no_note() -> None:
     door.wait(5.0)
     door.poll(RECORDING)
     assert door.notes == []
+
+
+def test_what_changed_during_a_badges_look_up_is_the_old_state_then() -> None:
+    door = Door()
+    door.swipe()
+    door.poll(PREPARED)
+    door.answer((ALICE,))
+    door.answer("R1")
+    door.wait(1.0)
+    door.poll(PREPARED)
+    assert (door.light.name, door.notes) == ("recording", [])
 
 
 def test_once_the_new_state_was_seen_the_old_one_is_news_again() -> None:
@@ -1102,10 +1199,10 @@ def test_a_missing_device_is_told_once_and_leaves_the_state_visible() -> None:
     door = Door()
     for _ in range(3):
         door.feed(DeviceLost("reader", "reader: not found (name X)"))
-    assert door.notes == ["reader: not found (name X)"]
+    assert door.notes == door.warnings == ["reader: not found (name X)"]
     assert (door.light.name, door.light.fault) == ("available", "device")
     door.feed(DeviceFound("reader"))
-    assert door.notes[1:] == ["reader: ready"]
+    assert (door.notes[1:], len(door.warnings)) == (["reader: ready"], 1)
     assert door.light.fault == ""
 
 
@@ -1117,6 +1214,20 @@ def test_the_fault_stays_until_the_last_missing_device_is_back() -> None:
     assert door.light.fault == "device"
     door.feed(DeviceFound("keypad"))
     assert door.light.fault == ""
+
+
+def test_a_device_that_the_new_configuration_does_not_name_is_not_missing() -> None:
+    door = Door()
+    door.feed(DeviceLost("reader", "reader: not found"))
+    door.feed(DeviceForgotten("reader"))
+    assert door.light.fault == ""
+
+
+def test_a_device_that_is_still_missing_stays_so_when_the_file_is_read_again() -> None:
+    door = Door()
+    door.feed(DeviceLost("reader", "reader: not found"))
+    door.feed(Reconfigured(RULES, new_room=False))
+    assert door.light.fault == "device"
 
 
 def test_a_press_works_although_another_device_is_missing() -> None:

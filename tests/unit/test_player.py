@@ -11,7 +11,15 @@ from dataclasses import replace
 import pytest
 
 from ivsd.config.schema import LampConfig, LampKind, Lights, Shows, State
-from ivsd.events import PENDING, BoxFault, LightView, Receipt
+from ivsd.events import (
+    PENDING,
+    BoxFault,
+    DeviceFound,
+    DeviceLost,
+    Event,
+    LightView,
+    Receipt,
+)
 from ivsd.hardware import fixture_for
 from ivsd.outputs.lamp import Colour, LampProblem
 from ivsd.outputs.patterns import LIGHT_LANGUAGE, ONE_LAMP, Look, Pattern, once, steps_of
@@ -86,14 +94,18 @@ def until(holds: Callable[[], bool], within_s: float = 3.0) -> None:
 Play = Callable[..., Player]
 
 
+def _unwanted(event: Event) -> None:
+    pytest.fail(f"nothing was wrong, yet: {event}")
+
+
 @pytest.fixture
 def play() -> Iterator[Play]:
     """Start a player; whatever hangs is let go at the end."""
     players: list[tuple[Player, list[Fixture]]] = []
 
-    def _play(*fixtures: Fixture, report: Callable[[str], None] = pytest.fail,
+    def _play(*fixtures: Fixture, post: Callable[[Event], None] = _unwanted,
               clock: Callable[[], float] = time.monotonic) -> Player:  # fmt: skip
-        player = Player(list(fixtures), report, clock)
+        player = Player(list(fixtures), post, clock)
         players.append((player, list(fixtures)))
         player.start()
         return player
@@ -372,13 +384,13 @@ def test_a_lamp_that_hangs_is_left_behind_at_stop(play: Play) -> None:
 
 def test_a_lamp_that_cannot_be_driven_is_reported_once_and_the_others_go_on(play: Play) -> None:
     broken, sound = Lamp("broken"), Lamp("sound")
-    broken.problem = "no permission"
-    reports: list[str] = []
-    player = play(status(broken), status(sound), report=reports.append)
+    broken.problem = "broken: no permission"
+    reports: list[Event] = []
+    player = play(status(broken), status(sound), post=reports.append)
     for view, colour in [(AVAILABLE, GREEN), (RECORDING, RED), (LOCKED, BLUE)]:
         player.show(view)
         until(lambda colour=colour: sound.colour is colour)  # type: ignore[misc]
-    assert reports == ["lamp broken: no permission"]
+    assert reports == [DeviceLost("lamp broken", "lamp broken: no permission")]
     assert broken.opened == 1
 
 
@@ -395,8 +407,8 @@ class Clock:
 
 
 def test_a_broken_lamp_is_tried_again_after_30_s_and_shows_what_is_true_then(play: Play) -> None:
-    clock, lamp, reports = Clock(), Lamp(), list[str]()
-    player = play(status(lamp), report=reports.append, clock=clock)
+    clock, lamp, reports = Clock(), Lamp(), list[Event]()
+    player = play(status(lamp), post=reports.append, clock=clock)
     player.show(AVAILABLE)
     until(lambda: lamp.colour is GREEN)
     lamp.problem = "its chip is gone"
@@ -410,15 +422,16 @@ def test_a_broken_lamp_is_tried_again_after_30_s_and_shows_what_is_true_then(pla
     clock.ahead_s = 62.0
     player.show(LOCKED)
     until(lambda: lamp.colour is BLUE)
+    until(lambda: reports[1:] == [DeviceFound("lamp lamp")])
     lamp.problem = "its chip is gone again"
     player.show(RECORDING)
-    until(lambda: len(reports) == 2)
+    until(lambda: len(reports) == 3)
 
 
 def test_a_lamp_that_is_not_there_at_the_start_lights_up_later(play: Play) -> None:
-    clock, lamp, reports = Clock(), Lamp(), list[str]()
+    clock, lamp, reports = Clock(), Lamp(), list[Event]()
     lamp.problem = "no such line"
-    player = play(status(lamp), report=reports.append, clock=clock)
+    player = play(status(lamp), post=reports.append, clock=clock)
     player.show(RECORDING)
     until(lambda: len(reports) == 1)
     lamp.problem = ""
@@ -454,7 +467,7 @@ def test_the_sign_stays_on_when_the_link_is_lost(play: Play) -> None:
 def test_all_lamps_are_off_and_given_back_at_stop(play: Play) -> None:
     lamps = [Lamp("a"), Lamp("b"), Lamp("c")]
     lamps[1].problem = "no permission"
-    player = play(status(lamps[0]), status(lamps[1]), sign(lamps[2]), report=lambda text: None)
+    player = play(status(lamps[0]), status(lamps[1]), sign(lamps[2]), post=lambda event: None)
     player.show(RECORDING)
     until(lambda: lamps[2].colour is RED)
     player.stop(2.0)
@@ -472,4 +485,4 @@ def test_a_player_without_lamps_does_no_harm(play: Play) -> None:
 
 
 def test_a_player_that_was_never_started_can_be_stopped() -> None:
-    Player([], pytest.fail).stop(1.0)
+    Player([], _unwanted).stop(1.0)

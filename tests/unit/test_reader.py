@@ -33,7 +33,7 @@ class Device:
     def __init__(self, name: str, plugged: bool = True) -> None:
         self.name = name
         self.plugged = plugged
-        self.opened = self.closed = 0
+        self.tried = self.opened = self.closed = 0
         self.ends_at: float | None = None
         self._readable, self._writable = -1, -1
         self.refusal = "not found"
@@ -46,6 +46,7 @@ class Device:
         os.write(self._writable, b"!")
 
     def open(self) -> None:
+        self.tried += 1
         if not self.plugged:
             raise DeviceProblem(f"{self.name}: {self.refusal}")
         self.opened += 1
@@ -62,6 +63,7 @@ class Device:
             yield Pressed(self.name, time.monotonic())
 
     def deadline(self) -> float | None:
+        assert self._readable >= 0, "asked while closed"
         return self.ends_at
 
     def expire(self, now: float) -> Iterable[Event]:
@@ -189,6 +191,19 @@ def test_a_missing_device_is_looked_for_again_and_again_but_not_all_the_time(
     assert 3 <= len(posted.events) <= 11
 
 
+def test_a_missing_device_is_not_looked_for_at_every_press_of_another(
+    read: Read, posted: Posted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ivsd.inputs.reader, "RETRY_S", 30.0)
+    gone, there = Device("gone", plugged=False), Device("there")
+    read(gone, there)
+    until(lambda: len(posted.devices) == 2)
+    for count in range(1, 6):
+        there.press()
+        until(lambda count=count: len(posted.names()) == count)  # type: ignore[misc]
+    assert gone.tried == 1
+
+
 def test_a_device_that_is_unplugged_does_not_end_the_others(read: Read, posted: Posted) -> None:
     a, b = Device("a"), Device("b")
     read(a, b)
@@ -274,6 +289,7 @@ def test_stop_does_not_wait_for_a_device_that_hangs(
     reader.stop(0.1)
     assert time.monotonic() - began < 0.5
     assert reader.is_alive()
+    assert reader.daemon, "it must not keep the process"
     let_go.set()
     reader.join(2.0)
     assert not reader.is_alive()

@@ -105,6 +105,7 @@ class Bench:
         """Open a link whose first poll is done, and on whose connections nothing is new."""
         link = self.open(room, **more)
         self.next(RoomInformed)
+        wait_until(lambda: self.asked("admin/general") > 0)
         return link
 
     def close(self) -> None:
