@@ -214,8 +214,8 @@ class Watcher(threading.Thread):
         try:
             if self.room is None:
                 self.room = self._find_room()
+            self._session.read_version_if_due()  # before the first poll: a marker needs it
             self._poll(self.room.id)
-            self._session.read_version_if_due()
         except LogInRefused as e:
             self._post(WatchFailed(e, self._clock()))
             return max(self._session.next_attempt_in(), self._interval_s)

@@ -23,6 +23,7 @@ from ivsd.valt.model import Secret, Version
 T = TypeVar("T")
 
 FRESH_S = 60.0
+VERSION_RETRY_S = 300.0
 
 
 class Session:
@@ -88,7 +89,7 @@ class Session:
     def read_version_if_due(self) -> None:
         """Read the version once per log-in. Called by the watcher: no press waits for it.
 
-        Not knowing it stops nobody (decision 13); it is tried again after `failure_reauth_s`.
+        Not knowing it stops nobody (decision 13); it is tried again after VERSION_RETRY_S.
         """
         if self._clock() < self._version_due_at:
             return
@@ -96,7 +97,7 @@ class Session:
             self.version = self.call(lambda client: client.version())
             self._version_due_at = float("inf")
         except ValtError:
-            self._version_due_at = self._clock() + self._failure_reauth_s
+            self._version_due_at = self._clock() + VERSION_RETRY_S
 
     def next_attempt_in(self) -> float:
         """Seconds until a log-in may be tried again after a refusal; 0 when it may now."""

@@ -20,7 +20,7 @@ from ivsd.valt.errors import (
     ValtError,
 )
 from ivsd.valt.model import RoomState, RoomStatus, Secret, Version
-from ivsd.valt.session import FRESH_S, Session
+from ivsd.valt.session import FRESH_S, VERSION_RETRY_S, Session
 from ivsd.valt.simulator import Fault, Simulator
 from ivsd.valt.transport import HttpTransport
 
@@ -146,7 +146,7 @@ def test_the_version_is_read_anew_at_each_log_in(bench: Bench) -> None:
     assert session.version == Version("6.6.0", 6, 6)
 
 
-def test_a_version_that_could_not_be_read_is_tried_again_after_thirty_seconds(
+def test_a_version_that_could_not_be_read_is_tried_again_later(
     bench: Bench,
 ) -> None:
     session = bench.open()
@@ -154,7 +154,7 @@ def test_a_version_that_could_not_be_read_is_tried_again_after_thirty_seconds(
     bench.poll()
     bench.poll()
     assert session.version == Version()
-    bench.clock.now += 31
+    bench.clock.now += VERSION_RETRY_S
     bench.poll()
     assert session.version == Version("6.5.2", 6, 5)
 
@@ -295,7 +295,7 @@ RENEWAL_FAULTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("fault", RENEWAL_FAULTS)
-def test_a_failing_renewal_keeps_the_old_token_and_is_tried_again_after_thirty_seconds(
+def test_a_failing_renewal_keeps_the_old_token_and_is_tried_again_later(
     bench: Bench, fault: str
 ) -> None:
     session = bench.open(timeout_s=short_if(fault))
