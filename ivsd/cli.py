@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import signal
 import sys
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ivsd import __version__
-from ivsd.config import ConfigError, load, load_world
+from ivsd.config import ConfigError, load, load_world, password
 
 DEFAULT_CONFIG = Path("/etc/ivsd/ivsd.yaml")
 
@@ -18,6 +19,9 @@ DEFAULT_CONFIG = Path("/etc/ivsd/ivsd.yaml")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code (0 well, 1 it failed, 2 wrong usage)."""
     args = _parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file may hold anything
     try:
         code: int = args.run(args)
     except KeyboardInterrupt:
@@ -39,11 +43,15 @@ def _run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     try:
-        load(args.file)
+        config = load(args.file)
+        if config.valt.password or config.valt.password_file:
+            password(config, args.file)
     except ConfigError as e:
         print(e)
         return 1
     print(f"{args.file}: all right")
+    if not (config.valt.password or config.valt.password_file):
+        print("It holds no password: the systemd credential valt-password must bring it.")
     return 0
 
 

@@ -13,13 +13,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
 
 from ivsd.appliance import journal
 from ivsd.appliance.notify import notify
-from ivsd.config import Config, ConfigError, Salvaged, load, password, salvage
+from ivsd.config import Config, ConfigError, Salvaged, load, password, salvage, trust
 from ivsd.config.schema import Control, Inputs, Lights, Recording, Valt
 from ivsd.controller import Controller
 from ivsd.events import (
@@ -160,7 +160,9 @@ class Daemon:
                 self._view = view
                 if self._player is not None:
                     self._player.show(view)
-                self._tell_status(view.name if not view.pending else self._status_words)
+                if not view.pending:
+                    more = f", fault: {view.fault}" if view.fault not in ("", view.name) else ""
+                    self._tell_status(f"{view.name}{more}")
             case Report(outcome):
                 journal.write_outcome(outcome)
             case Note(text, problem):
@@ -218,7 +220,7 @@ class Daemon:
         if part is not None:
             part.stop(STOP_WITHIN_S / 3)
             for device in part.devices:
-                self._step(DeviceForgotten(device))
+                self.post(DeviceForgotten(device))  # behind what it may just have posted
 
     def _use_link(self, config: Config, secret: Secret) -> None:
         """Connect anew when anything of the server's part has changed; else go on as it is."""
@@ -230,20 +232,25 @@ class Daemon:
             link = self._new_link(config, secret)
         except OSError as e:  # the CA file has changed since it was checked
             log.error("valt.verify: %s", e)
+            if self._link is None:
+                rules = replace(rules_from(config), config_problem=f"valt.verify: {e}")
+                self._step(Reconfigured(rules, new_room=True))
             return
         before, self._linked_by = self._linked_by, wanted
-        if self._link is not None:
-            self._link.stop(0)
-        self._link = link
         place = (config.valt.url, config.room)
         new_room = before is None or place != (before[0].url, before[1])
+        if self._link is not None:
+            self._link.stop(0)
+            if not new_room:
+                link.take_over(self._link)
+        self._link = link
         self._step(Reconfigured(rules_from(config), new_room))
         link.start()
         log.info("room %s at %s", config.room, config.valt.url)
 
     def _new_link(self, config: Config, secret: Secret) -> Link:
         valt = config.valt
-        verify = "system" if isinstance(valt.verify, bool) else valt.verify
+        verify = trust(valt, self._path)
         transport = HttpTransport(valt.url, verify=verify, timeout_s=valt.timeout_s)
         session = Session(
             Client(transport),

@@ -52,7 +52,9 @@ def set_up(level: int = logging.INFO) -> None:
 
 
 def _journal_handler() -> logging.Handler | None:
-    if "JOURNAL_STREAM" not in os.environ:
+    # Desktop terminals hand the variable down: it must mean our own stderr (systemd.exec(5)).
+    stderr = os.fstat(2)
+    if os.environ.get("JOURNAL_STREAM") != f"{stderr.st_dev}:{stderr.st_ino}":
         return None
     try:
         from systemd.journal import JournalHandler

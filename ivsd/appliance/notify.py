@@ -22,5 +22,6 @@ def notify(*lines: str) -> None:
         contextlib.suppress(OSError),
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock,
     ):
+        sock.setblocking(False)  # nobody who does not read may hold up the daemon
         sock.connect(address)
         sock.sendall("\n".join(line.replace("\n", " ") for line in lines).encode())

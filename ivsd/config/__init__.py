@@ -1,6 +1,6 @@
 """The configuration file: load, check, explain. Nothing else in ivsd reads YAML."""
 
-from ivsd.config.load import Salvaged, load, load_world, password, salvage
+from ivsd.config.load import Salvaged, load, load_world, password, salvage, trust
 from ivsd.config.problems import ConfigError, Problem
 from ivsd.config.schema import Config
 
@@ -13,4 +13,5 @@ __all__ = [
     "load_world",
     "password",
     "salvage",
+    "trust",
 ]

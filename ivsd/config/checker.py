@@ -199,7 +199,7 @@ class _Walker:
         low, high = item.metadata.get("at_least"), item.metadata.get("at_most")
         if low is not None and not low <= value <= (math.inf if high is None else high):
             allowed = f"{low:g} to {high:g}" if high is not None else f"at least {low:g}"
-            self._checked.complain(key, f"{value:g} is out of range: use {allowed}")
+            self._checked.complain(key, f"{str(value)[:40]} is out of range: use {allowed}")
             return False
         check = item.metadata.get("check")
         problem = check(value) if check else None

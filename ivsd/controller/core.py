@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ivsd.controller.pending import ALREADY, DONE, MarkerPress, Pending, Press, Stage, request_for
-from ivsd.controller.table import Do, Fail, Ignore, decide
+from ivsd.controller.table import NOTHING, Do, Fail, Ignore, decide
 from ivsd.controller.truth import RoomTruth
 from ivsd.events import (
     Action,
@@ -55,6 +55,7 @@ from ivsd.valt.model import RoomState, RoomStatus, User
 
 GRACE_S = 1.0  # a worker's own time-out comes first; this is for a worker that is stuck
 TOGGLES = (Action.RECORD_TOGGLE, Action.PAUSE_TOGGLE, Action.LOCK_TOGGLE)
+SETTLE_POLL_S = 1.0
 CHECK_S = 2.0  # how long one poll may take that tells why a press was refused
 
 
@@ -77,6 +78,7 @@ class Controller:
         self._held_markers: list[MarkerPress] = []  # pressed while the start is under way
         self._missing: dict[str, str] = {}  # device -> problem
         self._last_ask = 0
+        self._polled_at = 0.0  # when the room was last read, or asked to be
         self._receipt: Receipt | None = None
         self._receipt_no = 0
         self._view: LightView | None = None
@@ -88,7 +90,7 @@ class Controller:
         self._handle(event, now)
         self._expire(now)
         self._refresh_view()
-        return Step(self._out, self._next_deadline())
+        return Step(self._out, self._next_deadline(now))
 
     def _handle(self, event: Event, now: float) -> None:
         match event:
@@ -129,6 +131,10 @@ class Controller:
     def _pressed(self, control: str, at: float, now: float) -> None:
         binding = self._rules.bindings.get(control)
         press = Press(control, binding.action.value if binding else "none", at)
+        starts = self._pending is not None and self._pending.verb is Action.START
+        if binding is not None and binding.action is Action.MARKER and starts:
+            self._marker(press, binding, now)  # always taken, whatever the link does meanwhile
+            return
         if self._hindered(press, now):
             return
         if binding is None:
@@ -208,22 +214,23 @@ class Controller:
 
     def _marker(self, press: Press, binding: Binding, now: float) -> None:
         assert self._truth.status is not None
-        marker = MarkerPress(press, binding, now + self._rules.reply_timeout_s + GRACE_S)
-        decision = decide(Action.MARKER, self._truth.status.acts_as)
-        if isinstance(decision, Do):
+        marker = MarkerPress(press, binding)
+        if self._truth.has_recording:
             self._send_marker(marker, now)
         elif self._pending is not None and self._pending.verb is Action.START:
             self._held_markers.append(marker)
         else:
-            self._end(press, Result.FAILED, decision.reason, now)
+            decision = decide(Action.MARKER, self._truth.status.acts_as)
+            reason = NOTHING.reason if isinstance(decision, Do) else decision.reason
+            self._end(press, Result.FAILED, reason, now)
 
     def _send_marker(self, marker: MarkerPress, now: float) -> None:
         recording = self._truth.clock.recording
         if recording is None:
             self._end(marker.press, Result.FAILED, "the server does not name the recording", now)
             return
-        # To the nearest second, the finest VALT takes: half a second off at most.
-        time_s = int(self._truth.clock.position_s(marker.press.at) + 0.5)
+        # Down to the whole second: one that the server has not reached may be refused.
+        time_s = int(self._truth.clock.position_s(marker.press.at))
         binding = marker.binding
         self._ask(AddMarker(recording, binding.marker_name, binding.marker_colour, time_s), now)
         deadline = now + self._rules.reply_timeout_s + GRACE_S
@@ -247,7 +254,7 @@ class Controller:
             return
         pending = self._pending
         if pending is None or pending.ask != event.ask:
-            self._out.append(PollNow())  # the late answer to a press that was given up
+            self._poll_now(now)  # the late answer to a press that was given up
             return
         if pending.stage is Stage.LOOK_UP:
             users = event.result if isinstance(event.result, tuple) else ()
@@ -258,7 +265,7 @@ class Controller:
             pending.confirmed(recording), pending.before, DONE[pending.verb],
             event.sent_at, event.at, self._rules.settle_s,
         )  # fmt: skip
-        self._out.append(PollNow())
+        self._poll_now(now)
         self._finish(Result.DONE, DONE[pending.verb], now)
 
     def _identified(self, pending: Pending, users: tuple[User, ...], now: float) -> None:
@@ -292,7 +299,7 @@ class Controller:
             self._check_the_room(pending, Stage.SETTLING, error, self._rules.settle_s, now)
         elif isinstance(error, Refused) and not isinstance(error, NotAllowed):
             self._check_the_room(pending, Stage.CHECKING, error, CHECK_S, now)
-        elif pending.stage is Stage.ASKED:
+        elif not error.may_have_happened:  # certain, even when it comes late
             self._finish(Result.FAILED, str(error), now)
 
     def _check_the_room(
@@ -300,7 +307,9 @@ class Controller:
     ) -> None:
         pending.stage, pending.error, pending.since = stage, error, now
         pending.deadline = now + for_s
-        self._out.append(PollNow())
+        if stage is Stage.SETTLING:
+            self._truth.doubt()
+        self._poll_now(now)
 
     def _give_up(self, pending: Pending, now: float) -> None:
         """End a press whose effect the room does not show, or cannot show."""
@@ -317,6 +326,7 @@ class Controller:
     def _polled(self, event: RoomPolled, now: float) -> None:
         if self._truth.link_error is not None:
             self._note("the VALT server is back")
+        self._polled_at = now
         status, before = event.status, self._truth.status
         believed = self._truth.polled(event, now)
         if self._truth.contradiction:
@@ -362,7 +372,21 @@ class Controller:
 
     # -- time -------------------------------------------------------------------------------
 
+    def _watch_closely(self, now: float) -> None:
+        """Read the room every second, whatever the interval, until an effect is certain."""
+        if self._settles(now) and now >= self._polled_at + SETTLE_POLL_S:
+            self._poll_now(now)
+
+    def _settles(self, now: float) -> bool:
+        settling = self._pending is not None and self._pending.stage is Stage.SETTLING
+        return settling or now < self._truth.settles_until
+
+    def _poll_now(self, now: float) -> None:
+        self._polled_at = now
+        self._out.append(PollNow())
+
     def _expire(self, now: float) -> None:
+        self._watch_closely(now)
         pending = self._pending
         if pending is not None and now >= pending.deadline:
             if pending.stage in (Stage.LOOK_UP, Stage.ASKED):
@@ -374,10 +398,12 @@ class Controller:
             if now >= marker.deadline:
                 self._ask_failed(ask, NoReply("no answer in time"), now)
 
-    def _next_deadline(self) -> float | None:
+    def _next_deadline(self, now: float) -> float | None:
         deadlines = [marker.deadline for marker in self._markers.values()]
         if self._pending is not None:
             deadlines.append(self._pending.deadline)
+        if self._settles(now):
+            deadlines.append(self._polled_at + SETTLE_POLL_S)
         return min(deadlines, default=None)
 
     # -- what people get to see ---------------------------------------------------------------
@@ -411,7 +437,7 @@ class Controller:
     def _refresh_view(self) -> None:
         status = self._truth.current
         view = LightView(
-            room=status.acts_as if status else None,
+            room=status.shown if status else None,
             records=self._truth.has_recording,
             pending=bool(self._pending or self._markers or self._held_markers),
             fault=self._fault(),

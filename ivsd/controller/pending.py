@@ -90,7 +90,7 @@ class MarkerPress:
 
     press: Press
     binding: Binding
-    deadline: float
+    deadline: float = 0.0
     time_s: int = 0
 
 

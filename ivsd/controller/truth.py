@@ -8,7 +8,7 @@ while (decision 10).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ivsd.controller.marker_clock import MarkerClock
 from ivsd.events import RoomInformed, RoomPolled
@@ -23,6 +23,13 @@ class _Command:
     before: RoomStatus
     believed_until: float
     done: str
+    strict: bool
+    """Whether the command before it had not shown its effect yet: then polls may run through
+    older states first, and `before` is disbelieved for the whole time."""
+    seen: bool = False
+    """Whether a poll has shown anything but `before` since."""
+    overtaken: bool = False
+    """Whether another command may have undone it meanwhile."""
 
 
 class RoomTruth:
@@ -55,6 +62,11 @@ class RoomTruth:
         """Whether the last confirmed state has a recording, even if the link is lost since."""
         return self.status is not None and self.status.has_recording
 
+    @property
+    def settles_until(self) -> float:
+        """Until when the last command's effect is to be watched for closely."""
+        return self._command.believed_until + 2.0 if self._command else float("-inf")
+
     def polled(self, event: RoomPolled, now: float) -> bool:
         """Take a poll; return whether it was believed."""
         if event.sent_at < self._since:
@@ -67,13 +79,24 @@ class RoomTruth:
         if command is not None:
             before = command.before
             shows_before = (before.state, before.recording) == (status.state, status.recording)
-            if shows_before and event.at < command.believed_until:
-                return False
-            if shows_before:
-                self.contradiction = command.done
-            self._command = None
+            if event.at < command.believed_until:
+                if shows_before and (command.strict or not command.seen):
+                    return False
+                self._command = replace(command, seen=command.seen or not shows_before)
+            else:
+                self._command = None
+                if shows_before and not command.seen and not command.overtaken:
+                    self.contradiction = command.done
         self._confirm(status, (event.sent_at + event.at) / 2, now)
         return True
+
+    def doubt(self) -> None:
+        """Take that another command may have had an effect, too: no contradiction any more.
+
+        What was disbelieved stays so: a poll from before a start proves no stop.
+        """
+        if self._command is not None:
+            self._command = replace(self._command, overtaken=True)
 
     def informed(self, event: RoomInformed) -> None:
         """Take the server's own recording time."""
@@ -87,7 +110,8 @@ class RoomTruth:
     ) -> None:  # fmt: skip
         """Take the server's yes, which stands for `status`; `before` is the state until then."""
         self._answered_at = at
-        self._command = _Command(before, at + settle_s, done)
+        strict = self._command is not None and not self._command.seen
+        self._command = _Command(before, at + settle_s, done, strict)
         self._confirm(status, (sent_at + at) / 2, at)
 
     def lost(self, error: ValtError) -> bool:

@@ -29,7 +29,7 @@ from ivsd.valt.simulator import WorldError
 
 FRAME_S = 0.05
 WIDTH = 79
-LINES = 7  # of the list of events
+LINES = 5  # of the list of events: all fits into a terminal of 24 rows
 SLOW_S = 1.5
 
 BADGES = {

@@ -60,7 +60,7 @@ class KeyDevice:
         self._frame = Frame(name, badges=badges, pins=pins)
         self._takes_numbers = badges or pins
         self._device: evdev.InputDevice | None = None
-        self._down: set[str] = set()  # controls that are down
+        self._down: dict[int, str] = {}  # key code -> control, of keys that are down
 
     def open(self) -> None:
         """Find and open the device; raises DeviceProblem."""
@@ -68,11 +68,12 @@ class KeyDevice:
         if unknown:
             raise DeviceProblem(f"{self.name}: {unknown[0]} is no key that the kernel knows")
         self._device = _find(self.name, self._wanted)
-        # The wall clock, evdev's default, jumps when the box learns the time.
-        fcntl.ioctl(self._device.fd, EVIOCSCLOCKID, struct.pack("i", time.CLOCK_MONOTONIC))
         self._down.clear()
         self._grabbed = False
-        self._try_to_grab()
+        with self._typed_problems():
+            # The wall clock, evdev's default, jumps when the box learns the time.
+            fcntl.ioctl(self._device.fd, EVIOCSCLOCKID, struct.pack("i", time.CLOCK_MONOTONIC))
+            self._try_to_grab()
 
     def fileno(self) -> int:
         """Return the device's descriptor."""
@@ -81,13 +82,22 @@ class KeyDevice:
 
     def read(self) -> Iterable[Event]:
         """Read the events that are waiting; raises DeviceProblem when the device is gone."""
+        with self._typed_problems():
+            return self._read()
+
+    @contextlib.contextmanager
+    def _typed_problems(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as e:  # ENODEV, at any moment
+            raise DeviceProblem(f"{self.name}: the device is gone ({e.strerror})") from None
+
+    def _read(self) -> list[Event]:
         assert self._device is not None
         try:
             waiting = list(self._device.read())
         except BlockingIOError:
             return []
-        except OSError as e:
-            raise DeviceProblem(f"{self.name}: the device is gone ({e.strerror})") from None
         events: list[Event] = []
         for event in waiting:
             if event.type == ecodes.EV_KEY and event.value in (KEY_UP, KEY_DOWN):
@@ -120,10 +130,9 @@ class KeyDevice:
             control = self._keys.get(name)
             if control is not None:
                 if down:
-                    self._down.add(control)
+                    self._down[code] = control
                     yield Pressed(control, at)
-                elif control in self._down:
-                    self._down.discard(control)
+                elif self._down.pop(code, None) is not None:
                     yield Released(control, at)
                 return
             if down and self._takes_numbers and (scanned := self._frame.key(name, at)):
@@ -131,13 +140,11 @@ class KeyDevice:
                 return
 
     def _resynchronise(self, at: float) -> Iterator[Event]:
-        """After lost events: release what is up by now, so that no key stays stuck."""
+        """After lost events: no key stays stuck, and no number is put together from the rest."""
         assert self._device is not None
-        down = {ecodes.KEY.get(code) for code in self._device.active_keys()}
-        held = {self._keys[name] for name in self._keys if name in down}
-        for control in sorted(self._down - held):
-            self._down.discard(control)
-            yield Released(control, at)
+        self._frame.spoil(at)
+        for code in sorted(set(self._down) - set(self._device.active_keys())):
+            yield Released(self._down.pop(code), at)
 
     def _try_to_grab(self) -> None:
         """Take the device for us alone once no key is down, or it would stay down elsewhere."""
@@ -163,7 +170,7 @@ def _find(name: str, wanted: Wanted) -> evdev.InputDevice:
             device = evdev.InputDevice(str(path))
         except PermissionError:
             forbidden += 1
-        except OSError:
+        except (OSError, ValueError):
             continue  # went away while we looked, or is no event device
         else:
             if _fits(device, wanted):

@@ -36,9 +36,20 @@ class Frame:
         self._text = ""
         self._last_at = 0.0
         self._slow = False
+        self._spoilt = False
+
+    def spoil(self, at: float) -> None:
+        """Keys were lost: what is left of this number might be somebody else's."""
+        self._clear()
+        self._spoilt, self._last_at = True, at
 
     def key(self, name: str, at: float) -> Scanned | None:
         """Take a key that went down; return the number it completes, if it does."""
+        if self._spoilt:
+            over = name in ENTER or at - self._last_at >= BADGE_GAP_S
+            self._spoilt, self._last_at = not over, at
+            if not over or name in ENTER:
+                return None
         finished = self.expire(at)
         if name in ENTER:
             return finished or self._finish(at)

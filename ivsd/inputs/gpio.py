@@ -39,7 +39,7 @@ class GpioButton(Source):
         bounce_ms: int,
         factory: GpiodFactory,
     ) -> None:
-        self.name = f"button {control}"
+        self.name = f"button {control} on {line}"  # a control may have several buttons
         self._control = control
         self._line = Line(chip, line)
         self._pull = pull

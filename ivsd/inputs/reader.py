@@ -37,12 +37,16 @@ class Reader(threading.Thread):
         self.devices = [source.name for source in sources]
         """What the sources are called in the events about them."""
         self._retry_at = 0.0
+        self._stop_fd: int | None
         self._wake_fd, self._stop_fd = os.pipe()
         self._selector.register(self._wake_fd, selectors.EVENT_READ, None)
 
     def stop(self, timeout_s: float) -> None:
         """End the thread and give all devices back."""
-        os.close(self._stop_fd)  # the other end becomes readable
+        self._post = _nowhere  # also when it hangs in a device and goes on later
+        stop_fd, self._stop_fd = self._stop_fd, None
+        if stop_fd is not None:
+            os.close(stop_fd)  # the other end becomes readable
         if self.is_alive():
             self.join(timeout_s)
 
@@ -100,3 +104,7 @@ class Reader(threading.Thread):
     def _lose(self, source: Source, problem: DeviceProblem) -> None:
         source.close()
         self._post(DeviceLost(source.name, str(problem)))
+
+
+def _nowhere(event: Event) -> None:
+    """Take what nobody waits for any more."""

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from ivsd.events import DeviceFound, DeviceLost, Event, LightView
 from ivsd.outputs.lamp import Colour, Lamp, LampProblem
 from ivsd.outputs.patterns import Look, once, steps_of
+from ivsd.valt.model import RoomState
 
 RECORDING_SIGN = "recording"
-STATUS = "status"
 STATE_BETWEEN_FAULTS_S = 3.0
 REOPEN_S = 30.0
 
@@ -41,7 +41,7 @@ def _frames(look: Look) -> list[Frame]:
 def steady_frames(view: LightView, fixture: Fixture) -> list[Frame]:
     """One round of what this lamp shows until something changes."""
     if fixture.shows == RECORDING_SIGN:
-        return [(Colour.RED if view.records else Colour.OFF, 1.0)]
+        return _frames(fixture.looks[RoomState.RECORDING]) if view.records else [(Colour.OFF, 1.0)]
     frames = _frames(fixture.looks[view.name])
     if view.fault and view.fault != view.name and not view.pending:
         base = frames if len(frames) > 1 else [(frames[0][0], STATE_BETWEEN_FAULTS_S)]

@@ -172,7 +172,11 @@ class Client:
         5.x takes it by the room and with its colour; 6.x has comments on the recording,
         without colour, whose body has changed three times.
         """
-        if version.major == 5 or (version.major == 0 and isinstance(recording, int)):
+        if isinstance(recording, str) and version.major != 6:
+            version = Version()  # a UUID is of VALT 6, whatever the version says (decision 13)
+        elif version.major == 0:
+            version = Version(major=5)
+        if version.major == 5:
             body: dict[str, Any] = {"event": name, "time": time_s, "color": colour}
             _data(self._post(f"rooms/{room}/record/markers", body))
             return

@@ -8,6 +8,7 @@ what an event means is the controller's business.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
 import random
 import threading
@@ -35,7 +36,7 @@ from ivsd.events import (
     WatchFailed,
 )
 from ivsd.valt.client import Client
-from ivsd.valt.errors import LogInRefused, NotSentInTime, Refused, RoomNotFound, ValtError
+from ivsd.valt.errors import LogInRefused, NotSentInTime, RoomNotFound, Unreachable, ValtError
 from ivsd.valt.model import RecordingId, Room, User, Version
 from ivsd.valt.session import Session
 from ivsd.valt.sockets import not_sent_after
@@ -66,7 +67,7 @@ class Recordings:
             user=user,
             room=room.name or str(room.id),
         )
-        return " ".join(text.split())
+        return " ".join(text.split()) or f"{room.name or room.id}"
 
 
 def perform(
@@ -107,8 +108,17 @@ class Link:
         poll_interval_s: float = 1.0,
         clock: Clock = time.monotonic,
     ) -> None:
-        self._watcher = Watcher(session, room, post, poll_interval_s=poll_interval_s, clock=clock)
-        self._worker = Worker(session, self._watcher, recordings, post, clock)
+        self._stopped = threading.Event()
+
+        def post_while_in_use(event: Event) -> None:
+            # A thread that is abandoned in the network may still have something to say.
+            if not self._stopped.is_set():
+                post(event)
+
+        self._watcher = Watcher(
+            session, room, post_while_in_use, poll_interval_s=poll_interval_s, clock=clock
+        )
+        self._worker = Worker(session, self._watcher, recordings, post_while_in_use, clock)
         self.threads = (self._worker, self._watcher)
 
     def start(self) -> None:
@@ -116,9 +126,13 @@ class Link:
         for thread in self.threads:
             thread.start()
 
+    def take_over(self, before: Link) -> None:
+        """Go on with the room that the link before had found: it is the same one."""
+        self._watcher.room = before._watcher.room
+
     def ask(self, ask: Ask) -> None:
         """Queue a request; its answer comes as an event."""
-        self._worker.asks.put(ask)
+        self._worker.put(ask)
 
     def poll_now(self) -> None:
         """Read the room's state without waiting for the interval."""
@@ -126,23 +140,25 @@ class Link:
 
     def stop(self, timeout_s: float) -> None:
         """End both threads; one that is stuck in the network is abandoned after `timeout_s`."""
+        self._stopped.set()
         self._watcher.stopping.set()
         self._watcher.wake.set()
         self._worker.stopping.set()
-        self._worker.asks.put(None)
+        self._worker.put(None)
         deadline = time.monotonic() + timeout_s
         for thread in self.threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class Worker(threading.Thread):
-    """Carries out presses, in order."""
+    """Carries out presses, in order, markers last."""
 
     def __init__(
         self, session: Session, watcher: Watcher, recordings: Recordings, post: Post, clock: Clock
     ) -> None:
         super().__init__(name="valt-presses", daemon=True)
-        self.asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
+        self._asks: queue.PriorityQueue[tuple[int, int, Ask | None]] = queue.PriorityQueue()
+        self._count = itertools.count()
         self.stopping = threading.Event()
         self._session = session
         self._watcher = watcher
@@ -150,9 +166,14 @@ class Worker(threading.Thread):
         self._post = post
         self._clock = clock
 
+    def put(self, ask: Ask | None) -> None:
+        """Queue an ask; a marker, whose time is settled, lets a start or stop go before it."""
+        rank = 1 if ask is not None and isinstance(ask.request, AddMarker) else 0
+        self._asks.put((rank, next(self._count), ask))
+
     def run(self) -> None:
         """Take one ask after the other until None comes, or what is left is not wanted."""
-        while (ask := self.asks.get()) is not None and not self.stopping.is_set():
+        while (ask := self._asks.get()[2]) is not None and not self.stopping.is_set():
             self._post(self.carry_out(ask))
 
     def carry_out(self, ask: Ask) -> Event:
@@ -209,13 +230,13 @@ class Watcher(threading.Thread):
 
     def turn(self) -> float:
         """Poll once, post what came of it, and return the seconds until the next poll."""
-        began = self._clock()
         self._renew()
         try:
             if self.room is None:
                 self.room = self._find_room()
-            self._session.read_version_if_due()  # before the first poll: a marker needs it
-            self._poll(self.room.id)
+                self._session.read_version_if_due()  # before the first press can come
+            reply_s = self._poll(self.room.id)
+            self._session.read_version_if_due()
         except LogInRefused as e:
             self._post(WatchFailed(e, self._clock()))
             return max(self._session.next_attempt_in(), self._interval_s)
@@ -225,7 +246,7 @@ class Watcher(threading.Thread):
                 self.room = None  # it may come back under another id
             self._post(WatchFailed(e, self._clock()))
             return self._jittered(min(self._interval_s, LONGEST_RETRY_S))
-        return self._jittered(max(self._interval_s, 4 * (self._clock() - began)))
+        return self._jittered(max(self._interval_s, 4 * reply_s))
 
     def _renew(self) -> None:
         """Log in anew once a day; when that fails, the old token is used on."""
@@ -234,7 +255,8 @@ class Watcher(threading.Thread):
         except ValtError as e:
             self._post(RenewalFailed(e))
 
-    def _poll(self, room: int) -> None:
+    def _poll(self, room: int) -> float:
+        """Read the state, and what belongs to it; return how long the state's reply took."""
         sent_at = self._clock()
         status = self._session.call(lambda client: client.room_status(room))
         answered_at = self._clock()
@@ -244,6 +266,7 @@ class Watcher(threading.Thread):
         if changed or answered_at - self._informed_at >= INFO_EVERY_S:
             self._inform(room, answered_at)
         self._informed_of = recording
+        return answered_at - sent_at
 
     def _inform(self, room: int, sent_at: float) -> None:
         """Read the recording time; without it our own clock counts, and the next minute helps."""
@@ -251,6 +274,8 @@ class Watcher(threading.Thread):
         with contextlib.suppress(ValtError):
             info = self._session.call(lambda client: client.room_info(room))
             self._post(RoomInformed(info, sent_at, self._clock()))
+            if info.room.name:
+                self.room = info.room
 
     def _find_room(self) -> Room:
         """Find the configured room; raises RoomNotFound naming the rooms there are."""
@@ -269,10 +294,12 @@ class Watcher(threading.Thread):
         raise RoomNotFound(f"the server has no room named {self._wanted!r}; its rooms are: {names}")
 
     def _room_by_id(self, number: int) -> Room:
-        """Find the name; the list may lack rooms or be forbidden, the poll has the last word."""
+        """Find the name; the list may fail or lack the room, the poll has the last word."""
         try:
             rooms = self._session.call(lambda client: client.rooms())
-        except Refused:
+        except (LogInRefused, Unreachable):
+            raise
+        except ValtError:
             rooms = []
         return next((room for room in rooms if room.id == number), Room(number, ""))
 

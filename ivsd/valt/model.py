@@ -39,6 +39,13 @@ class RoomStatus:
         return RoomState.RECORDING if self.records else RoomState.UNKNOWN
 
     @property
+    def shown(self) -> RoomState:
+        """The state that people are shown: a recording is never hidden by another word."""
+        if self.records and self.state is not RoomState.PAUSED:
+            return RoomState.RECORDING
+        return self.acts_as
+
+    @property
     def has_recording(self) -> bool:
         """Whether a recording exists in the room, running or paused."""
         return self.records or self.state in (RoomState.RECORDING, RoomState.PAUSED)

@@ -93,9 +93,13 @@ class Session:
         """
         if self._clock() < self._version_due_at:
             return
+        self._version_due_at = float("inf")
         try:
-            self.version = self.call(lambda client: client.version())
-            self._version_due_at = float("inf")
+            # Not through `call`: a server that answers a missing right with 401 would have us
+            # log in, and the log-in would have us ask again.
+            self.version = self._client.version()
+        except Unauthorized:
+            self.version = Version()
         except ValtError:
             self._version_due_at = self._clock() + VERSION_RETRY_S
 

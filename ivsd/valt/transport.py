@@ -96,7 +96,7 @@ class HttpTransport:
         if urlsplit(url).scheme == "https":
             context, fingerprint = _tls(verify)
         adapter = _Adapter(context, fingerprint)
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.trust_env = False
         for scheme in ("http://", "https://"):  # not the base: its spelling may be normalised
             self._session.mount(scheme, adapter)
@@ -143,7 +143,7 @@ class HttpTransport:
             requests.exceptions.MissingSchema,
         ):
             raise Unreachable("the server's address is no web address") from None
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError):
             raise ConnectionLost(
                 "the connection broke before the server's answer was complete"
             ) from None
@@ -237,6 +237,11 @@ class _PlainPool(urllib3.HTTPConnectionPool):
 class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
     QueueCls = queue.Queue  # type: ignore[assignment]
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """See no redirect anywhere: even unfollowed ones are parsed, and may be nonsense."""
 
 
 class _Adapter(HTTPAdapter):

@@ -16,13 +16,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ivsd
-from ivsd.config import Config, ConfigError, Problem, load, password, salvage
+from ivsd.config import Config, ConfigError, Problem, load, load_world, password, salvage
 from ivsd.config.problems import nearest
 from ivsd.config.schema import Button, Control, Keyboard, LampConfig, LampKind, Role, Shows
 from ivsd.events import Action
 from ivsd.outputs.lamp import Colour
 from ivsd.outputs.patterns import LIGHT_LANGUAGE, Pattern
 from ivsd.valt.model import Secret
+from ivsd.valt.simulator import WorldSpec
+from ivsd.valt.simulator.spec import RoomSpec, UserSpec
 
 EXAMPLE = Path(ivsd.__file__).parents[1] / "config" / "ivsd.yaml"
 
@@ -318,6 +320,25 @@ def test_a_room_is_a_number_or_a_name(write: Write) -> None:
     assert load(write(VALT.replace("room: 4", "room: Teaching Lab"))).room == "Teaching Lab"
 
 
+def test_an_empty_key_that_may_be_missing_is_as_good_as_missing(write: Write) -> None:
+    config = load(write(valt_with(password_file="~") + "recording: {author: }\n"))
+    assert (config.valt.password_file, config.recording.author) == (None, None)
+
+
+def test_a_problem_in_a_list_has_the_line_of_its_item(write: Write) -> None:
+    text = "inputs:\n  keyboards:\n    - {name: a, match: {name: b}}\n    - reader\n"
+    problem = the_problem(write(VALT + text))
+    assert (problem.key, problem.line) == ("inputs.keyboards.2", 10)
+
+
+@pytest.mark.parametrize("value", ["[4]", "{id: 4}"])
+def test_a_list_or_mapping_where_one_value_is_wanted_is_called_so(write: Write, value: str) -> None:
+    for key in ("username", "timeout_s", "verify"):
+        problem = the_problem(write(valt_with(**{key: value})))
+        assert problem.key == f"valt.{key}"
+        assert "not a list or mapping" in problem.text
+
+
 def test_a_word_near_none_lists_what_is_valid() -> None:
     assert nearest("xyz", ["up", "down"]) == "valid here: up, down"
     assert nearest("dwon", ["up", "down"]) == "did you mean 'down'?"
@@ -335,6 +356,11 @@ def test_a_syntax_error_has_its_line(write: Write) -> None:
 def test_a_tab_is_a_syntax_error_with_its_line(write: Write) -> None:
     problem = the_problem(write("valt:\n\turl: https://a\n"))
     assert problem.line == 2
+
+
+def test_a_character_that_no_text_has_is_one_sentence(write: Write) -> None:
+    problem = the_problem(write(VALT.replace("keypad", "key\x07pad")))
+    assert "no valid YAML" in problem.text
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "\n\n"])
@@ -438,7 +464,7 @@ def test_the_system_store_a_ca_file_and_a_pin_can_be_trusted(write: Write, tmp_p
     ("verify", "text"),
     [
         ("false", "cannot be switched off"),
-        ('"false"', "no file 'false'"),
+        ('"false"', "/false': use true"),
         ("/nowhere/ca.pem", "no file '/nowhere/ca.pem'"),
         ("sha256:abc", "64 hexadecimal digits"),
         ('"sha256:' + "zz" * 32 + '"', "64 hexadecimal digits"),
@@ -550,7 +576,9 @@ def test_the_same_line_of_two_chips_is_two_lines(write: Write) -> None:
 @pytest.mark.parametrize("lamp", ["{name: a, lines: [1, 2]}", "{name: a, lines: []}",
                                   "{name: a, kind: rgb, lines: [1]}"])  # fmt: skip
 def test_a_lamp_has_as_many_lines_as_its_kind(write: Write, lamp: str) -> None:
-    assert the_problem(write(VALT + f"lights: {{lamps: [{lamp}]}}")).key == "lights.lamps.1.lines"
+    problem = the_problem(write(VALT + f"lights: {{lamps: [{lamp}]}}"))
+    assert problem.key == "lights.lamps.1.lines"
+    assert ("three lines" if "rgb" in lamp else "one line") in problem.text
 
 
 def test_lamps_have_names_of_their_own_and_know_their_states(write: Write) -> None:
@@ -575,6 +603,8 @@ SECRET = "hunter2hunter2"
         valt_with(password=f"*{SECRET}"),
         valt_with(password=f"!{SECRET}!x y"),
         valt_with(password=f"%{SECRET}"),
+        valt_with(password=f"!x {SECRET}"),
+        valt_with(password=f"!!binary {SECRET}"),
         valt_with(password=f"{SECRET}: {SECRET}"),
         valt_with(password=f'"{SECRET}'),
         valt_with(password=f'"{SECRET}\\q"'),
@@ -587,8 +617,8 @@ SECRET = "hunter2hunter2"
         SECRET,
     ],
     ids=["number", "date", "list", "mapping", "tag", "alias", "tag-handle", "directive",
-         "colon", "lone-quote", "escape", "other-key", "twice", "in-url", "in-url-odd-scheme",
-         "in-url-slash", "top-level", "whole-file"],
+         "tagged", "binary", "colon", "lone-quote", "escape", "other-key", "twice", "in-url",
+         "in-url-odd-scheme", "in-url-slash", "top-level", "whole-file"],
 )  # fmt: skip
 def test_a_password_is_never_in_a_message(write: Write, text: str) -> None:
     for problem in problems(write(text)):
@@ -707,6 +737,24 @@ def test_nothing_is_saved_from_a_file_that_cannot_be_read_at_all(write: Write, t
 
 def test_nothing_is_saved_from_a_missing_file(tmp_path: Path) -> None:
     assert salvage(tmp_path / "none.yaml").controls == {}
+
+
+# -- a simulator's world ------------------------------------------------------------------------
+
+
+def test_a_world_of_ones_own_is_read(write: Write) -> None:
+    world = load_world(write("rooms: [{id: 1, name: A}]\nusers: [{id: 2, name: b}]\n"), WorldSpec)
+    assert world == WorldSpec([RoomSpec(1, "A")], [UserSpec(2, "b")])
+
+
+def test_a_wrong_world_is_explained_like_any_other_file(write: Write) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_world(write("rooms: [{id: one, name: A}]\nuser: []\n"), WorldSpec)
+    assert [(p.key, p.line) for p in caught.value.problems] == [
+        ("users", 0),
+        ("rooms.1.id", 1),
+        ("user", 2),
+    ]
 
 
 # -- any text at all ------------------------------------------------------------------------------

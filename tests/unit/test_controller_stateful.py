@@ -354,7 +354,7 @@ class Door(RuleBasedStateMachine):
         assert self.link_up or isinstance(event, Answered), "a press in the dark"
 
     def check_deadlines(self) -> None:
-        assert bool(self.waiting) == (self.deadline is not None)
+        assert not self.waiting or self.deadline is not None
         assert self.deadline is None or self.now < self.deadline <= self.now + TIMEOUT_S + GRACE_S
         for waiting in self.waiting.values():
             assert self.now < waiting.since + waiting.limit_s

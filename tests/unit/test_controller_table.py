@@ -146,12 +146,12 @@ def test_an_unknown_word_is_told_once_in_the_servers_own_word() -> None:
     assert ["dreaming" in c.text for c in step.commands if isinstance(c, Note)] == [True]
 
 
-def test_a_locked_room_that_still_records_refuses_the_toggle_and_keeps_the_sign_on() -> None:
+def test_a_locked_room_that_still_records_refuses_the_toggle_and_is_shown_as_recording() -> None:
     controller = Controller(Rules({"record": Binding(Action.RECORD_TOGGLE)}))
     locked = RoomStatus(RoomState.LOCKED, "R1", True, "locked")
     polled = controller.step(RoomPolled(locked, 0.0, 0.0), 0.0)
     views = [c.view for c in polled.commands if isinstance(c, Show)]
-    assert [(view.name, view.records) for view in views] == [("locked", True)]
+    assert [(view.name, view.records) for view in views] == [("recording", True)]
     step = controller.step(Pressed("record", 10.0), 10.0)
     outcomes = [c.outcome for c in step.commands if isinstance(c, Report)]
     assert [(o.result, o.reason) for o in outcomes] == [(FAILED, "the room is locked")]

@@ -21,11 +21,12 @@ import pytest
 
 from ivsd.appliance import journal
 from ivsd.appliance.notify import notify
+from ivsd.config import Config, load
 from ivsd.config.schema import Inputs, Lights
 from ivsd.daemon import Daemon
-from ivsd.events import Event, LightView, Note, Outcome, Report, Show
+from ivsd.events import DeviceLost, Event, LightView, Note, Outcome, Report, Show
 from ivsd.hardware import VirtualHardware
-from ivsd.inputs.source import Source
+from ivsd.inputs.source import DeviceProblem, Source
 from ivsd.inputs.virtual import VirtualHands
 from ivsd.outputs.lamp import Colour
 from ivsd.outputs.patterns import LIGHT_LANGUAGE
@@ -369,6 +370,69 @@ def test_a_reload_of_the_lamps_alone_does_not_disturb_the_link(run: Run, server:
     outcome = box.press("record")
     assert (outcome.result, outcome.reason) == ("done", "recording started")
     assert sum("login" in request.path for request in server.requests) == log_ins
+
+
+def test_a_press_right_after_a_reload_of_the_servers_part_is_not_told_a_wrong_reason(
+    run: Run, server: Simulator
+) -> None:
+    """The link is made anew: either the press waits for it, or the light says so, too."""
+    box = run(config(server))
+    box.shows("available")
+    server.delay_s = 0.1
+    log_ins = sum("login" in request.path for request in server.requests)
+    box.reload(config(server, poll_interval_s=0.3))
+    until(lambda: sum("login" in request.path for request in server.requests) > log_ins)
+    outcome = box.press("record")
+    assert outcome.result == "done" or "state is unknown" in outcome.reason
+
+
+class MissingReader:
+    """A reader that is not plugged in."""
+
+    name = "reader"
+
+    def open(self) -> None:
+        raise DeviceProblem("reader: not found")
+
+    def fileno(self) -> int:
+        raise AssertionError("never opened")
+
+    def read(self) -> Iterable[Event]:
+        return []
+
+    def deadline(self) -> float | None:
+        return None
+
+    def expire(self, now: float) -> Iterable[Event]:
+        return []
+
+    def close(self) -> None: ...
+
+
+class HardwareWithReader(VirtualHardware):
+    def sources(self, inputs: Inputs) -> list[Source]:
+        return [self.hands, *[MissingReader() for _ in inputs.keyboards]]
+
+
+def test_a_missing_device_that_the_new_file_does_not_name_is_forgotten(
+    run: Run, server: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when its thread has told of it once more while the file was being read."""
+    keyboards = "\ninputs:\n  keyboards: [{name: reader, match: {name: Reader}}]\n"
+    box = run(config(server) + keyboards, HardwareWithReader())
+    box.shows("available")
+    until(lambda: box.views[-1].fault == "device")
+
+    def slow_load(path: Path) -> Config:
+        loaded = load(path)
+        box.daemon.post(DeviceLost("reader", "reader: not found"))
+        return loaded
+
+    monkeypatch.setattr("ivsd.daemon.load", slow_load)
+    box.reload(config(server))
+    until(lambda: box.views[-1].fault == "")
+    assert box.press("lock").result == "done", "what was in the queue has been handled by now"
+    assert box.views[-1].fault == ""
 
 
 def test_new_meanings_of_the_controls_hold_after_a_reload(run: Run, server: Simulator) -> None:

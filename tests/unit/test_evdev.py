@@ -199,6 +199,32 @@ def test_lost_events_leave_no_key_stuck(machine: Machine) -> None:
     assert events[2:] == [Released("record", 11.0)]
 
 
+def test_a_number_with_lost_keys_is_nobody_s_and_the_next_one_is_read(machine: Machine) -> None:
+    device, source = plug(machine), make()
+    source.open()
+    tap(device, *[f"KEY_{digit}" for digit in "0004"], at=10.99)
+    device.dropped()
+    tap(device, *[f"KEY_{digit}" for digit in "1001"], "KEY_ENTER", at=11.01)
+    assert list(source.read()) == []
+    tap(device, *[f"KEY_{digit}" for digit in "0004711002"], "KEY_ENTER", at=13.0)
+    (event,) = source.read()
+    assert isinstance(event, Scanned)
+    assert event.number.reveal() == "0004711002"
+
+
+def test_a_device_that_goes_while_it_is_opened_is_a_sentence(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, source = plug(machine), make()
+
+    def gone() -> list[int]:
+        raise OSError(errno.ENODEV, "No such device")
+
+    monkeypatch.setattr(device, "active_keys", gone)
+    with pytest.raises(DeviceProblem, match="the device is gone"):
+        source.open()
+
+
 def test_nothing_to_read_is_no_error(machine: Machine) -> None:
     plug(machine)
     source = make()

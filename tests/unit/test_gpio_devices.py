@@ -170,7 +170,7 @@ def test_a_button_needs_no_thread_and_no_time() -> None:
 
 def test_a_button_that_cannot_be_opened_says_which_and_why() -> None:
     it = GpioButton("record", "gpiochip0", "B", "up", "low", 10, refusing_factory())
-    with pytest.raises(DeviceProblem, match=r"^button record: no permission$"):
+    with pytest.raises(DeviceProblem, match=r"^button record on B: no permission$"):
         it.open()
     it.close()
 
@@ -178,7 +178,7 @@ def test_a_button_that_cannot_be_opened_says_which_and_why() -> None:
 def test_a_button_whose_chip_goes_away_says_so_and_closes() -> None:
     it, pin = button(FakeFactory(B=1))
     pin.broken = True
-    with pytest.raises(DeviceProblem, match=r"^button record: its chip is gone$"):
+    with pytest.raises(DeviceProblem, match=r"^button record on B: its chip is gone$"):
         it.read()
     it.close()
     it.close()

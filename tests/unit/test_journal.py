@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 import logging
+import os
 import pickle
 import sys
 import traceback
@@ -164,7 +165,8 @@ def systemd_journal(root_log: logging.Logger, monkeypatch: pytest.MonkeyPatch) -
     module.JournalHandler = Journal
     monkeypatch.setitem(sys.modules, "systemd", types.ModuleType("systemd"))
     monkeypatch.setitem(sys.modules, "systemd.journal", module)
-    monkeypatch.setenv("JOURNAL_STREAM", "8:12345")
+    stderr = os.fstat(2)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{stderr.st_dev}:{stderr.st_ino}")
     journal.set_up()
     (handler,) = root_log.handlers
     assert isinstance(handler, Journal)
@@ -177,6 +179,16 @@ def test_without_systemd_python_the_journal_gets_plain_lines(
 ) -> None:
     monkeypatch.setitem(sys.modules, "systemd", None)
     monkeypatch.setitem(sys.modules, "systemd.journal", None)
+    stderr = os.fstat(2)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{stderr.st_dev}:{stderr.st_ino}")
+    journal.set_up()
+    logging.getLogger("ivsd").warning("up")
+    assert "up" in capsys.readouterr().err
+
+
+def test_a_journal_stream_that_is_not_our_stderr_is_somebody_elses(
+    root_log: logging.Logger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("JOURNAL_STREAM", "8:12345")
     journal.set_up()
     logging.getLogger("ivsd").warning("up")
@@ -219,6 +231,16 @@ def test_the_fields_are_scrubbed_as_the_line_is(systemd_journal: Journal) -> Non
     write_outcome(outcome(Result.FAILED, f"no such path: /x?access_token={TOKEN}"))
     (record,) = systemd_journal.records
     assert [name for name, value in vars(record).items() if TOKEN in str(value)] == []
+
+
+def test_no_field_of_the_journal_holds_an_unscrubbed_traceback(systemd_journal: Journal) -> None:
+    try:
+        raise ValueError(f"with url: /x?access_token={TOKEN}")
+    except ValueError as e:
+        logging.getLogger("ivsd").critical("thread died", exc_info=e)
+    (record,) = systemd_journal.records
+    assert record.exc_info is None
+    assert "ValueError: with url: /x?access_token=…" in str(record.exc_text)
 
 
 # -- secrets --------------------------------------------------------------------------------
