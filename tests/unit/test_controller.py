@@ -1357,3 +1357,50 @@ def test_a_receipt_changes_nothing_of_the_steady_part() -> None:
     door.press("record")
     assert (door.light.name, door.light.fault) == (before.name, before.fault)
     assert door.light.receipt is Receipt.REFUSED
+
+
+# -- an effect is watched for until it is certain -------------------------------------------------
+
+
+def test_a_lost_answer_is_looked_for_every_second_whatever_the_poll_interval() -> None:
+    """Decision 10: one poll at once would miss an effect that lags behind."""
+    door = Door()
+    door.press("record")
+    door.fail(NoReply("no answer within 5 s"))
+    before = sum(isinstance(command, PollNow) for command in door.said)
+    door.wait(4.5)
+    assert sum(isinstance(command, PollNow) for command in door.said) - before == 4
+    door.poll(RECORDING)
+    assert door.last == (DONE, "recording started (the answer was lost)")
+
+
+def test_an_effect_that_never_shows_is_found_out_without_waiting_for_the_interval() -> None:
+    door = started()
+    before = sum(isinstance(command, PollNow) for command in door.said)
+    door.wait(6.5)
+    assert sum(isinstance(command, PollNow) for command in door.said) - before >= 5
+    door.poll(AVAILABLE)
+    assert door.light.name == "available"
+    assert len(door.notes) == 1
+    door.wait(5.0)
+    assert door.deadline is None, "then it is idle again"
+
+
+def test_a_late_certain_no_ends_the_wait_for_a_lost_answer() -> None:
+    door = Door()
+    door.press("record")
+    door.wait(6.1)  # the controller's own deadline: the worker is stuck
+    assert door.results == []
+    door.fail(Unreachable("valt refuses connections"))
+    assert door.last == (FAILED, "valt refuses connections")
+
+
+def test_a_marker_is_held_although_a_poll_fails_during_the_start() -> None:
+    door = Door()
+    door.press("record")
+    door.lose(NoReply("no answer within 5 s"))
+    door.press("marker")
+    assert door.results == []
+    door.answer("R1")
+    assert door.results == [DONE]
+    assert isinstance(door.requests[-1], AddMarker)

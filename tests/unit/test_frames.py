@@ -252,3 +252,10 @@ def test_a_stray_key_that_left_nothing_does_not_spoil_the_next_swipe(
 ) -> None:
     typist = make().type(strays[0], 0.03, strays[1]).wait(30.0).type("0004711001", FAST, "ENTER")
     assert typist.numbers == [(BADGE, "0004711001")]
+
+
+def test_a_number_with_lost_keys_is_dropped_and_the_next_swipe_is_read() -> None:
+    typist = reader().type("0004", FAST)
+    typist.frame.spoil(typist.now)
+    typist.type("1001", FAST, "ENTER").wait(1.0).type("0004711002", FAST, "ENTER")
+    assert typist.numbers == [(BADGE, "0004711002")]

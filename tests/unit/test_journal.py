@@ -8,16 +8,20 @@ import json
 import logging
 import os
 import pickle
+import socket
 import sys
+import time
 import traceback
 import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ivsd.appliance import journal
 from ivsd.appliance.journal import scrub, write_outcome
+from ivsd.appliance.notify import notify
 from ivsd.events import FindUser, NumberKind, Outcome, Result, Scanned
 from ivsd.valt.model import Secret, User
 
@@ -307,3 +311,15 @@ def test_a_secret_can_be_compared_revealed_and_counted() -> None:
     assert Secret("a") != "a"
     assert hash(Secret("a")) == hash(Secret("a"))
     assert [bool(Secret("")), bool(Secret("a"))] == [False, True]
+
+
+def test_a_service_manager_that_does_not_read_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as unread:
+        unread.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        began = time.monotonic()
+        for _ in range(2000):
+            notify("STATUS=recording")
+        assert time.monotonic() - began < 5.0

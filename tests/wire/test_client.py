@@ -778,3 +778,12 @@ def test_any_reply_gives_the_documented_type_or_a_valt_error(
         problem = str(error)
     assert problem.isprintable()
     assert problem or DOCUMENTED[name](result), result
+
+
+def test_a_uuid_is_of_valt_6_whatever_the_version_says(simulate: Simulate, enter: Enter) -> None:
+    """Decision 13: `admin/general` may be a bare build number on any server."""
+    valt = simulate("6.6.0", "version_as=integer")
+    client = enter(valt)
+    recording = valt.world.start(4, "Interview").id
+    client.add_marker(4, recording, "Note", "red", 0, client.version())
+    assert [marker.name for marker in valt.world.recording(recording).markers] == ["Note"]

@@ -769,3 +769,44 @@ def test_stop_is_heard_even_between_two_turns() -> None:
     heard = not desk.watcher.is_alive()
     desk.watcher.wake.set()  # let it go in any case
     assert heard
+
+
+# ---- what must not hold up what ---------------------------------------------------------------
+
+
+def test_a_stop_goes_before_the_markers_that_wait(bench: Bench) -> None:
+    bench.ready()
+    recording = str(bench.valt.world.start(4, "Interview").id)
+    bench.valt.delay_s = 0.1
+    for second in range(3):
+        bench.ask(AddMarker(recording, "Note", "red", second))
+    stop = bench.ask(StopRecording())
+    order = [bench.answer().ask for _ in range(4)]
+    assert order.index(stop) <= 1, "behind the one that was already on its way, at most"
+
+
+@pytest.mark.parametrize("kind", ["status", "html", "hang"])
+def test_a_room_by_number_needs_no_list_of_rooms(bench: Bench, kind: str) -> None:
+    bench.simulate().faults.add(Fault(kind, "rooms/info", count=1))
+    bench.open(4, timeout_s=0.3)
+    assert bench.next(RoomPolled).status.state is RoomState.AVAILABLE
+
+
+def test_a_recording_time_that_cannot_be_read_does_not_take_the_link_down(bench: Bench) -> None:
+    bench.simulate().faults.add(Fault("status", "rooms/info/4", count=None))
+    bench.open(4, poll_interval_s=0.05)
+    for _ in range(3):
+        bench.next(RoomPolled)
+    bench.valt.faults.clear()
+    assert not any(isinstance(bench.events.get(timeout=1), WatchFailed) for _ in range(3))
+
+
+def test_a_link_that_was_replaced_says_nothing_more(bench: Bench) -> None:
+    link = bench.ready(timeout_s=0.3)
+    bench.valt.black_hole()
+    link.poll_now()
+    bench.ask(START)
+    link.stop(0)
+    while not bench.nothing_more(0.01):
+        pass
+    assert bench.nothing_more(0.6), "the time-outs of both threads have passed by then"

@@ -515,3 +515,14 @@ def wait_until(condition: Callable[[], bool], within_s: float = 2.0) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)
+
+
+def test_a_version_that_is_refused_by_a_401_causes_no_log_in(bench: Bench) -> None:
+    """Some servers may answer a missing right so: asking again and again would be a storm."""
+    session = bench.open("version_as=forbidden", "missing_right_status=401")
+    for _ in range(20):
+        bench.poll()
+        bench.clock.now += VERSION_RETRY_S
+    assert bench.log_ins() == 1
+    assert bench.asked().count("admin/general") == 1
+    assert session.version == Version()

@@ -1073,3 +1073,13 @@ def test_a_request_prints_nothing(
     get(connect(valt.url, verify=f"sha256:{fingerprint(certificate)}"))
     sys.stderr.flush()
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("location", [b"http://[", b"\xff\xfe", b"//", b"\x01"])
+def test_a_redirect_to_nonsense_is_a_bad_reply_and_nothing_worse(
+    scripted: Callable[[Script], Scripted], connect: Connect, location: bytes
+) -> None:
+    """`requests` parses the target even when it must not follow, and may raise anything."""
+    server = scripted(always(whole(b"", b"Location: " + location + b"\r\n", b"302 Elsewhere")))
+    with pytest.raises(BadReply, match="sends us to"):
+        Client(connect(server.url)).room_status(4)
