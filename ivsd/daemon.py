@@ -189,6 +189,8 @@ class Daemon:
             else:
                 log.error("the configuration was not changed: the old one is in use")
             return
+        if self._config is not None:
+            log.info("the configuration was read again")
         self._config = config
         self._use_hardware(config.inputs, config.lights)
         self._use_link(config, secret)
