@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ivsd.controller.board import Board
 from ivsd.controller.pending import ALREADY, DONE, MarkerPress, Pending, Press, Stage, request_for
 from ivsd.controller.table import NOTHING, Do, Fail, Ignore, decide
 from ivsd.controller.truth import RoomTruth
@@ -24,30 +25,24 @@ from ivsd.events import (
     Ask,
     AskFailed,
     Binding,
-    BoxFault,
     Command,
     DeviceForgotten,
     DeviceFound,
     DeviceLost,
     Event,
     FindUser,
-    LightView,
-    Note,
     NumberKind,
-    Outcome,
     PollNow,
     Pressed,
     Receipt,
     Reconfigured,
     RenewalFailed,
-    Report,
     Request,
     Result,
     RoomInformed,
     RoomPolled,
     Rules,
     Scanned,
-    Show,
     WatchFailed,
 )
 from ivsd.valt.errors import NoReply, NotAllowed, Refused, ValtError
@@ -76,21 +71,21 @@ class Controller:
         self._pending: Pending | None = None
         self._markers: dict[int, MarkerPress] = {}  # sent, by the id of their ask
         self._held_markers: list[MarkerPress] = []  # pressed while the start is under way
-        self._missing: dict[str, str] = {}  # device -> problem
         self._last_ask = 0
         self._polled_at = 0.0  # when the room was last read, or asked to be
-        self._receipt: Receipt | None = None
-        self._receipt_no = 0
-        self._view: LightView | None = None
-        self._out: list[Command] = []
+        self._board = Board()
 
     def step(self, event: Event, now: float) -> Step:
         """Take one event and answer with what is to be done."""
-        self._out = []
+        self._board.out = []
         self._handle(event, now)
         self._expire(now)
-        self._refresh_view()
-        return Step(self._out, self._next_deadline(now))
+        self._board.show(
+            self._truth,
+            pending=bool(self._pending or self._markers or self._held_markers),
+            wrong_config=bool(self._rules.config_problem),
+        )
+        return Step(self._board.out, self._next_deadline(now))
 
     def _handle(self, event: Event, now: float) -> None:
         match event:
@@ -105,7 +100,7 @@ class Controller:
             case WatchFailed(error):
                 self._watch_failed(error, now)
             case RenewalFailed(error):
-                self._note(
+                self._board.note(
                     f"the daily log-in failed, the old one is used on: {error}", problem=True
                 )
             case Answered():
@@ -113,14 +108,11 @@ class Controller:
             case AskFailed(ask, error):
                 self._ask_failed(ask, error, now)
             case DeviceLost(device, problem):
-                if self._missing.get(device) != problem:
-                    self._missing[device] = problem
-                    self._note(problem, problem=True)
+                self._board.lost(device, problem)
             case DeviceFound(device):
-                self._missing.pop(device, None)
-                self._note(f"{device}: ready")
+                self._board.found(device)
             case DeviceForgotten(device):
-                self._missing.pop(device, None)
+                self._board.forget(device)
             case Reconfigured(rules, new_room):
                 self._reconfigured(rules, new_room, now)
             case _:  # Released, Tick: nothing but what time brings
@@ -138,7 +130,7 @@ class Controller:
         if self._hindered(press, now):
             return
         if binding is None:
-            self._end(press, Result.IGNORED, "nothing is bound to this control", now)
+            self._board.end(press, Result.IGNORED, "nothing is bound to this control", now)
         elif binding.action is Action.MARKER:
             self._marker(press, binding, now)
         elif (verb := self._verb(press, binding.action, now)) is not None:
@@ -159,10 +151,12 @@ class Controller:
     def _hindered(self, press: Press, now: float, receipt: Receipt = Receipt.REFUSED) -> bool:
         """The any-state row: without configuration or without a known state, nothing goes."""
         if self._rules.config_problem:
-            self._end(press, Result.FAILED, self._rules.config_problem, now, receipt)
+            self._board.end(press, Result.FAILED, self._rules.config_problem, now, receipt)
         elif self._truth.current is None:
             why = str(self._truth.link_error or "the server was not reached yet")
-            self._end(press, Result.FAILED, f"the room's state is unknown: {why}", now, receipt)
+            self._board.end(
+                press, Result.FAILED, f"the room's state is unknown: {why}", now, receipt
+            )
         else:
             return False
         return True
@@ -173,23 +167,23 @@ class Controller:
         assert status is not None
         if self._pending is not None:
             busy = f"busy: {self._pending.press.source} is being carried out"
-            self._end(press, Result.IGNORED, busy, now)
+            self._board.end(press, Result.IGNORED, busy, now)
             return None
         if action in TOGGLES and press.at < self._truth.visible_since:
-            self._end(press, Result.IGNORED, "the room has just changed", now)
+            self._board.end(press, Result.IGNORED, "the room has just changed", now)
             return None
         shown_for_s = press.at - self._truth.flipped_at
         if action is Action.RECORD_TOGGLE and shown_for_s < self._rules.just_started_s:
             what = "started" if status.has_recording else "stopped"
-            self._end(press, Result.IGNORED, f"the recording was just {what}", now)
+            self._board.end(press, Result.IGNORED, f"the recording was just {what}", now)
             return None
         match decide(action, status.acts_as):
             case Do(verb):
                 return verb
             case Ignore(reason):
-                self._end(press, Result.IGNORED, reason, now)
+                self._board.end(press, Result.IGNORED, reason, now)
             case Fail(reason):
-                self._end(press, Result.FAILED, reason, now)
+                self._board.end(press, Result.FAILED, reason, now)
         return None
 
     def _begin(self, press: Press, verb: Action, stage: Stage, now: float) -> Pending:
@@ -208,7 +202,7 @@ class Controller:
         self._last_ask += 1
         if self._pending is not None and not isinstance(request, AddMarker):
             self._pending.ask = self._last_ask
-        self._out.append(Ask(self._last_ask, request, now + self._rules.reply_timeout_s))
+        self._board.out.append(Ask(self._last_ask, request, now + self._rules.reply_timeout_s))
 
     # -- markers: always taken while a recording is there or is being started ---------------
 
@@ -222,12 +216,14 @@ class Controller:
         else:
             decision = decide(Action.MARKER, self._truth.status.acts_as)
             reason = NOTHING.reason if isinstance(decision, Do) else decision.reason
-            self._end(press, Result.FAILED, reason, now)
+            self._board.end(press, Result.FAILED, reason, now)
 
     def _send_marker(self, marker: MarkerPress, now: float) -> None:
         recording = self._truth.clock.recording
         if recording is None:
-            self._end(marker.press, Result.FAILED, "the server does not name the recording", now)
+            self._board.end(
+                marker.press, Result.FAILED, "the server does not name the recording", now
+            )
             return
         # Down to the whole second: one that the server has not reached may be refused.
         time_s = int(self._truth.clock.position_s(marker.press.at))
@@ -242,7 +238,7 @@ class Controller:
             if self._truth.has_recording:
                 self._send_marker(marker, now)
             else:
-                self._end(marker.press, Result.FAILED, "the recording was not started", now)
+                self._board.end(marker.press, Result.FAILED, "the recording was not started", now)
 
     # -- what the server answers ------------------------------------------------------------
 
@@ -250,7 +246,7 @@ class Controller:
         if (marker := self._markers.pop(event.ask, None)) is not None:
             minutes, seconds = divmod(marker.time_s, 60)
             text = f"marker “{marker.binding.marker_name}” at {minutes:02}:{seconds:02}"
-            self._end(marker.press, Result.DONE, text, now, Receipt.MARKED)
+            self._board.end(marker.press, Result.DONE, text, now, Receipt.MARKED)
             return
         pending = self._pending
         if pending is None or pending.ask != event.ask:
@@ -288,7 +284,7 @@ class Controller:
     def _ask_failed(self, ask: int, error: ValtError, now: float) -> None:
         if (marker := self._markers.pop(ask, None)) is not None:
             doubt = "; the marker may be missing" if error.may_have_happened else ""
-            self._end(marker.press, Result.FAILED, f"{error}{doubt}", now)
+            self._board.end(marker.press, Result.FAILED, f"{error}{doubt}", now)
             return
         pending = self._pending
         if pending is None or pending.ask != ask:
@@ -325,17 +321,17 @@ class Controller:
 
     def _polled(self, event: RoomPolled, now: float) -> None:
         if self._truth.link_error is not None:
-            self._note("the VALT server is back")
+            self._board.note("the VALT server is back")
         self._polled_at = now
         status, before = event.status, self._truth.status
         believed = self._truth.polled(event, now)
         if self._truth.contradiction:
             was = self._truth.contradiction
             text = f"the server had answered “{was}”, but the room is still {status.acts_as}"
-            self._note(text, problem=True)
-            self._give(Receipt.REFUSED)
+            self._board.note(text, problem=True)
+            self._board.give(Receipt.REFUSED)
         if status.state is RoomState.UNKNOWN and (before is None or before.word != status.word):
-            self._note(f"the server calls the room's state “{status.word}”", problem=True)
+            self._board.note(f"the server calls the room's state “{status.word}”", problem=True)
         if believed:
             self._resolve(event, status, now)
 
@@ -354,7 +350,7 @@ class Controller:
 
     def _watch_failed(self, error: ValtError, now: float) -> None:
         if self._truth.lost(error):
-            self._note(str(error), problem=True)
+            self._board.note(str(error), problem=True)
         if self._pending is not None and self._pending.stage is Stage.CHECKING:
             self._give_up(self._pending, now)
 
@@ -365,7 +361,7 @@ class Controller:
         markers, self._markers = [*self._markers.values(), *self._held_markers], {}
         self._held_markers = []
         for marker in markers:
-            self._end(marker.press, Result.FAILED, "the configuration was changed", now)
+            self._board.end(marker.press, Result.FAILED, "the configuration was changed", now)
         if self._pending is not None:
             self._finish(Result.FAILED, "the configuration was changed", now)
         self._truth = RoomTruth(since=now)
@@ -383,7 +379,7 @@ class Controller:
 
     def _poll_now(self, now: float) -> None:
         self._polled_at = now
-        self._out.append(PollNow())
+        self._board.out.append(PollNow())
 
     def _expire(self, now: float) -> None:
         self._watch_closely(now)
@@ -406,51 +402,11 @@ class Controller:
             deadlines.append(self._polled_at + SETTLE_POLL_S)
         return min(deadlines, default=None)
 
-    # -- what people get to see ---------------------------------------------------------------
-
     def _finish(
         self, result: Result, reason: str, now: float, receipt: Receipt | None = None
     ) -> None:
         """End the pending press, and the markers that waited for it."""
         assert self._pending is not None
         press, self._pending = self._pending.press, None
-        self._end(press, result, reason, now, receipt)
+        self._board.end(press, result, reason, now, receipt)
         self._release_held_markers(now)
-
-    def _end(
-        self, press: Press, result: Result, reason: str, now: float, receipt: Receipt | None = None
-    ) -> None:
-        """Give a press its one outcome."""
-        if receipt is None and result is not Result.DONE:
-            receipt = Receipt.REFUSED if result is Result.FAILED else Receipt.IGNORED
-        if receipt is not None:
-            self._give(receipt)
-        outcome = Outcome(press.source, press.action, result, reason, press.at, now)
-        self._out.append(Report(outcome))
-
-    def _give(self, receipt: Receipt) -> None:
-        self._receipt, self._receipt_no = receipt, self._receipt_no + 1
-
-    def _note(self, text: str, *, problem: bool = False) -> None:
-        self._out.append(Note(text, problem))
-
-    def _refresh_view(self) -> None:
-        status = self._truth.current
-        view = LightView(
-            room=status.shown if status else None,
-            records=self._truth.has_recording,
-            pending=bool(self._pending or self._markers or self._held_markers),
-            fault=self._fault(),
-            receipt=self._receipt,
-            receipt_no=self._receipt_no,
-        )
-        if view != self._view:
-            self._view = view
-            self._out.append(Show(view))
-
-    def _fault(self) -> str:
-        if self._rules.config_problem:
-            return BoxFault.CONFIG
-        if not self._truth.link_up:
-            return self._truth.link_error.light if self._truth.link_error else BoxFault.STARTING
-        return BoxFault.DEVICE if self._missing else ""

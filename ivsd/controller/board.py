@@ -1,0 +1,89 @@
+"""What people get to see of the decisions: outcomes, notes, receipts and the light.
+
+The light is a function of the confirmed state, the press under way, the link and what is
+missing. A receipt is the short answer to one press on top of it.
+"""
+
+from __future__ import annotations
+
+from ivsd.controller.pending import Press
+from ivsd.controller.truth import RoomTruth
+from ivsd.events import (
+    BoxFault,
+    Command,
+    LightView,
+    Note,
+    Outcome,
+    Receipt,
+    Report,
+    Result,
+    Show,
+)
+
+_RECEIPTS = {Result.FAILED: Receipt.REFUSED, Result.IGNORED: Receipt.IGNORED}
+
+
+class Board:
+    """Collects the commands of one step in `out`, and remembers what is shown."""
+
+    def __init__(self) -> None:
+        self.out: list[Command] = []
+        self._missing: dict[str, str] = {}  # device -> problem
+        self._receipt: Receipt | None = None
+        self._receipt_no = 0
+        self._view: LightView | None = None
+
+    def end(
+        self, press: Press, result: Result, reason: str, now: float, receipt: Receipt | None = None
+    ) -> None:
+        """Give a press its one outcome; without a receipt of its own, that of the result."""
+        receipt = receipt or _RECEIPTS.get(result)
+        if receipt is not None:
+            self.give(receipt)
+        outcome = Outcome(press.source, press.action, result, reason, press.at, now)
+        self.out.append(Report(outcome))
+
+    def give(self, receipt: Receipt) -> None:
+        """Blink a receipt."""
+        self._receipt, self._receipt_no = receipt, self._receipt_no + 1
+
+    def note(self, text: str, *, problem: bool = False) -> None:
+        """Write a line that answers no press."""
+        self.out.append(Note(text, problem))
+
+    def lost(self, device: str, problem: str) -> None:
+        """Take that a device is missing; told once per problem."""
+        if self._missing.get(device) != problem:
+            self._missing[device] = problem
+            self.note(problem, problem=True)
+
+    def found(self, device: str) -> None:
+        """Take that a device is in use."""
+        self._missing.pop(device, None)
+        self.note(f"{device}: ready")
+
+    def forget(self, device: str) -> None:
+        """Take that nobody looks for this device any more."""
+        self._missing.pop(device, None)
+
+    def show(self, truth: RoomTruth, *, pending: bool, wrong_config: bool) -> None:
+        """Light the lamps for this moment, if it differs from the last."""
+        status = truth.current
+        view = LightView(
+            room=status.shown if status else None,
+            records=truth.has_recording,
+            pending=pending,
+            fault=self._fault(truth, wrong_config),
+            receipt=self._receipt,
+            receipt_no=self._receipt_no,
+        )
+        if view != self._view:
+            self._view = view
+            self.out.append(Show(view))
+
+    def _fault(self, truth: RoomTruth, wrong_config: bool) -> str:
+        if wrong_config:
+            return BoxFault.CONFIG
+        if not truth.link_up:
+            return truth.link_error.light if truth.link_error else BoxFault.STARTING
+        return BoxFault.DEVICE if self._missing else ""
