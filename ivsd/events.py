@@ -77,6 +77,14 @@ class Scanned:
 
 
 @dataclass(frozen=True, slots=True)
+class Misread:
+    """A badge or a PIN came that could not be read whole."""
+
+    reader: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceLost:
     """A configured device is missing or was unplugged; `problem` is a sentence."""
 
@@ -186,6 +194,7 @@ Event = (
     Pressed
     | Released
     | Scanned
+    | Misread
     | DeviceLost
     | DeviceFound
     | DeviceForgotten

@@ -31,6 +31,7 @@ from ivsd.events import (
     DeviceLost,
     Event,
     FindUser,
+    Misread,
     NumberKind,
     PollNow,
     Pressed,
@@ -93,6 +94,10 @@ class Controller:
                 self._pressed(control, at, now)
             case Scanned():
                 self._scanned(event, now)
+            case Misread(reader, at):
+                press = Press(reader, NumberKind.BADGE.value, at)
+                text = "the number was not read whole: hold the badge to the reader again"
+                self._board.end(press, Result.FAILED, text, now, Receipt.DENIED)
             case RoomPolled():
                 self._polled(event, now)
             case RoomInformed():

@@ -114,8 +114,8 @@ class KeyDevice:
 
     def expire(self, now: float) -> Iterable[Event]:
         """End a number without Enter."""
-        scanned = self._frame.expire(now)
-        return [scanned] if scanned else []
+        number = self._frame.expire(now)
+        return [number] if number else []
 
     def close(self) -> None:
         """Give the device back."""
@@ -135,8 +135,8 @@ class KeyDevice:
                 elif self._down.pop(code, None) is not None:
                     yield Released(control, at)
                 return
-            if down and self._takes_numbers and (scanned := self._frame.key(name, at)):
-                yield scanned
+            if down and self._takes_numbers and (number := self._frame.key(name, at)):
+                yield number
                 return
 
     def _resynchronise(self, at: float) -> Iterator[Event]:

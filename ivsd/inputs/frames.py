@@ -6,7 +6,7 @@ Enter, Tab or nothing at all; a hand types a PIN slowly and ends it with Enter.
 
 from __future__ import annotations
 
-from ivsd.events import NumberKind, Scanned
+from ivsd.events import Misread, NumberKind, Scanned
 from ivsd.valt.model import Secret
 
 BADGE_GAP_S = 0.08  # decision 23: a longer gap ends the frame of a badge
@@ -40,16 +40,10 @@ class Frame:
 
     def spoil(self, at: float) -> None:
         """Keys were lost: what is left of this number might be somebody else's."""
-        self._clear()
         self._spoilt, self._last_at = True, at
 
-    def key(self, name: str, at: float) -> Scanned | None:
-        """Take a key that went down; return the number it completes, if it does."""
-        if self._spoilt:
-            over = name in ENTER or at - self._last_at >= BADGE_GAP_S
-            self._spoilt, self._last_at = not over, at
-            if not over or name in ENTER:
-                return None
+    def key(self, name: str, at: float) -> Scanned | Misread | None:
+        """Take a key that went down; return the number that it completes, if it does."""
         finished = self.expire(at)
         if name in ENTER:
             return finished or self._finish(at)
@@ -67,11 +61,11 @@ class Frame:
 
     def deadline(self) -> float | None:
         """When `expire` has something to do; None while nothing is being entered."""
-        if not self._text:
+        if not self._text and not self._spoilt:
             return None
         return self._last_at + (PIN_IDLE_S if self._waits_for_enter else BADGE_GAP_S)
 
-    def expire(self, at: float) -> Scanned | None:
+    def expire(self, at: float) -> Scanned | Misread | None:
         """End a badge without Enter, or forget a PIN that was left half-typed."""
         deadline = self.deadline()
         if deadline is None or at < deadline:
@@ -84,21 +78,23 @@ class Frame:
     @property
     def _waits_for_enter(self) -> bool:
         """A hand's digits wait for Enter; so does anything that may still become a PIN."""
-        return self._pins and (self._slow or not self._is_badge())
+        return self._pins and not self._spoilt and (self._slow or not self._is_badge())
 
     def _is_badge(self) -> bool:
         return self._badges and len(self._text) >= SHORTEST_BADGE and not self._slow
 
-    def _finish(self, at: float) -> Scanned | None:
-        text, badge = self._text, self._is_badge()
+    def _finish(self, at: float) -> Scanned | Misread | None:
+        text, badge, spoilt = self._text, self._is_badge(), self._spoilt
         self._clear()
-        if len(text) > LONGEST:
-            return None  # a stuck key or a bar code; its tail might be somebody's number
+        if not text:
+            return None
+        if spoilt or len(text) > LONGEST:  # a stuck key, a bar code: its tail may be a number
+            return Misread(self._reader, at)
         if badge:
             return Scanned(self._reader, NumberKind.BADGE, Secret(text), at)
-        if self._pins and text:
+        if self._pins:
             return Scanned(self._reader, NumberKind.PIN, Secret(text), at)
-        return None  # a badge reader's partial read: it must not join the next swipe
+        return Misread(self._reader, at)  # a partial read: it must not join the next swipe
 
     def _clear(self) -> None:
-        self._text, self._slow = "", False
+        self._text, self._slow, self._spoilt = "", False, False

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 
-from ivsd.events import Event, NumberKind, Pressed, Released, Scanned
+from ivsd.events import Event, Misread, NumberKind, Pressed, Released, Scanned
 from ivsd.inputs.frames import Frame
 from ivsd.valt.model import Secret
 
@@ -70,7 +70,7 @@ class VirtualHands:
     def close(self) -> None:
         """Nothing to give back: the hands can be used again after a reload."""
 
-    def _put(self, event: Pressed | Released | Scanned) -> float:
+    def _put(self, event: Pressed | Released | Scanned | Misread) -> float:
         self._events.append(event)
         os.write(self._writable, b"x")
         return event.at

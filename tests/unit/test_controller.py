@@ -24,6 +24,7 @@ from ivsd.events import (
     FindUser,
     LightView,
     LockRoom,
+    Misread,
     Note,
     NumberKind,
     Outcome,
@@ -117,7 +118,7 @@ class Door:
     def feed(self, event: Event) -> list[object]:
         if isinstance(event, Pressed):
             self._open.append((event.control, event.at))
-        elif isinstance(event, Scanned):
+        elif isinstance(event, Scanned | Misread):
             self._open.append((event.reader, event.at))
         elif isinstance(event, Reconfigured):
             self._problem = event.rules.config_problem
@@ -1404,3 +1405,11 @@ def test_a_marker_is_held_although_a_poll_fails_during_the_start() -> None:
     door.answer("R1")
     assert door.results == [DONE]
     assert isinstance(door.requests[-1], AddMarker)
+
+
+def test_a_badge_that_was_not_read_whole_is_denied_and_said_so() -> None:
+    door = Door()
+    door.feed(Misread("reader", door.now))
+    assert door.last[0] == FAILED
+    assert "hold the badge to the reader again" in door.last[1]
+    assert (door.light.receipt, door.requests) == (Receipt.DENIED, [])

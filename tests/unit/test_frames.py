@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ivsd.events import NumberKind, Scanned
+from ivsd.events import Misread, NumberKind, Scanned
 from ivsd.inputs.frames import Frame
 
 BADGE, PIN = NumberKind.BADGE, NumberKind.PIN
@@ -20,6 +20,7 @@ class Typist:
         self.frame = Frame("door", badges=badges, pins=pins)
         self.now = 50.0
         self.scanned: list[Scanned] = []
+        self.misread = 0
 
     def type(self, text: str, gap_s: float, end: str = "") -> Typist:
         """Type with `gap_s` before every key; the time also ends what is due meanwhile."""
@@ -36,9 +37,11 @@ class Typist:
         self.now = end
         return self
 
-    def _keep(self, scanned: Scanned | None) -> None:
-        if scanned is not None:
-            self.scanned.append(scanned)
+    def _keep(self, number: Scanned | Misread | None) -> None:
+        if isinstance(number, Scanned):
+            self.scanned.append(number)
+        elif number is not None:
+            self.misread += 1
 
     @property
     def numbers(self) -> list[tuple[NumberKind, str]]:
@@ -84,7 +87,7 @@ def test_a_late_thread_still_keeps_two_swipes_apart() -> None:
     for index, digit in enumerate("00047110"):
         assert frame.key(f"KEY_{digit}", at + index * FAST) is None
     scanned = frame.key("KEY_1", at + 3.0)
-    assert scanned is not None
+    assert isinstance(scanned, Scanned)
     assert scanned.number.reveal() == "00047110"
     assert frame.deadline() == pytest.approx(at + 3.08)
 
@@ -200,7 +203,7 @@ def test_a_digit_that_comes_after_10_s_begins_a_new_pin_although_nobody_looked()
     frame.key("KEY_9", 50.0)
     frame.key("KEY_1", 61.0)
     scanned = frame.key("KEY_ENTER", 61.5)
-    assert scanned is not None
+    assert isinstance(scanned, Scanned)
     assert scanned.number.reveal() == "1"
 
 
@@ -258,4 +261,21 @@ def test_a_number_with_lost_keys_is_dropped_and_the_next_swipe_is_read() -> None
     typist = reader().type("0004", FAST)
     typist.frame.spoil(typist.now)
     typist.type("1001", FAST, "ENTER").wait(1.0).type("0004711002", FAST, "ENTER")
-    assert typist.numbers == [(BADGE, "0004711002")]
+    assert (typist.numbers, typist.misread) == ([(BADGE, "0004711002")], 1)
+
+
+def test_lost_keys_without_a_number_are_no_misread() -> None:
+    typist = reader()
+    typist.frame.spoil(typist.now)
+    typist.wait(1.0).type("0004711002", FAST, "ENTER")
+    assert (typist.numbers, typist.misread) == ([(BADGE, "0004711002")], 0)
+
+
+@pytest.mark.parametrize("text", ["123", "7" * 70])
+def test_a_badge_that_is_not_read_whole_is_told_once(text: str) -> None:
+    typist = reader().type(text, FAST, "ENTER").wait(11.0)
+    assert (typist.numbers, typist.misread) == ([], 1)
+
+
+def test_enter_alone_is_no_misread() -> None:
+    assert reader().type("", FAST, "ENTER").wait(1.0).misread == 0
