@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from ivsd.controller.board import Board
 from ivsd.controller.pending import ALREADY, DONE, MarkerPress, Pending, Press, Stage, request_for
-from ivsd.controller.table import NOTHING, Do, Fail, Ignore, decide
+from ivsd.controller.table import Do, Fail, Ignore, decide
 from ivsd.controller.truth import RoomTruth
 from ivsd.events import (
     Action,
@@ -139,8 +139,7 @@ class Controller:
         elif binding.action is Action.MARKER:
             self._marker(press, binding, now)
         elif (verb := self._verb(press, binding.action, now)) is not None:
-            self._begin(press, verb, Stage.ASKED, now)
-            self._ask_to_act(self._rules.default_author, "", now)
+            self._ask_to_act(self._begin(press, verb, now), self._rules.default_author, "", now)
 
     def _scanned(self, event: Scanned, now: float) -> None:
         press = Press(event.reader, event.kind.value, event.at)
@@ -148,10 +147,10 @@ class Controller:
             return
         verb = self._verb(press, Action.RECORD_TOGGLE, now)
         if verb is not None:
-            pending = self._begin(press, verb, Stage.LOOK_UP, now)
+            pending = self._begin(press, verb, now)
             if event.kind is NumberKind.BADGE:  # a PIN is not shown at all
                 pending.number_shown = f" ({event.number.tail()})"
-            self._ask(FindUser(event.number), now)
+            pending.ask = self._ask(FindUser(event.number), now)
 
     def _hindered(self, press: Press, now: float, receipt: Receipt = Receipt.REFUSED) -> bool:
         """The any-state row: without configuration or without a known state, nothing goes."""
@@ -191,37 +190,37 @@ class Controller:
                 self._board.end(press, Result.FAILED, reason, now)
         return None
 
-    def _begin(self, press: Press, verb: Action, stage: Stage, now: float) -> Pending:
+    def _begin(self, press: Press, verb: Action, now: float) -> Pending:
         assert self._truth.status is not None
-        deadline = now + self._rules.reply_timeout_s + GRACE_S
-        self._pending = Pending(press, verb, self._truth.status, stage, 0, deadline)
+        due = self._reply_due(now)
+        self._pending = Pending(press, verb, self._truth.status, Stage.LOOK_UP, 0, due)
         return self._pending
 
-    def _ask_to_act(self, author: int | None, user: str, now: float) -> None:
-        assert self._pending is not None
-        self._pending.stage = Stage.ASKED
-        self._pending.deadline = now + self._rules.reply_timeout_s + GRACE_S
-        self._ask(request_for(self._pending.verb, author, user), now)
+    def _ask_to_act(self, pending: Pending, author: int | None, user: str, now: float) -> None:
+        pending.stage, pending.deadline = Stage.ASKED, self._reply_due(now)
+        pending.ask = self._ask(request_for(pending.verb, author, user), now)
 
-    def _ask(self, request: Request, now: float) -> None:
+    def _ask(self, request: Request, now: float) -> int:
         self._last_ask += 1
-        if self._pending is not None and not isinstance(request, AddMarker):
-            self._pending.ask = self._last_ask
         self._board.out.append(Ask(self._last_ask, request, now + self._rules.reply_timeout_s))
+        return self._last_ask
+
+    def _reply_due(self, now: float) -> float:
+        return now + self._rules.reply_timeout_s + GRACE_S
 
     # -- markers: always taken while a recording is there or is being started ---------------
 
     def _marker(self, press: Press, binding: Binding, now: float) -> None:
         assert self._truth.status is not None
         marker = MarkerPress(press, binding)
-        if self._truth.has_recording:
+        # By what is shown: a room that is locked while it records takes markers.
+        decision = decide(Action.MARKER, self._truth.status.shown)
+        if isinstance(decision, Do):
             self._send_marker(marker, now)
         elif self._pending is not None and self._pending.verb is Action.START:
             self._held_markers.append(marker)
         else:
-            decision = decide(Action.MARKER, self._truth.status.acts_as)
-            reason = NOTHING.reason if isinstance(decision, Do) else decision.reason
-            self._board.end(press, Result.FAILED, reason, now)
+            self._board.end(press, Result.FAILED, decision.reason, now)
 
     def _send_marker(self, marker: MarkerPress, now: float) -> None:
         recording = self._truth.clock.recording
@@ -233,9 +232,9 @@ class Controller:
         # Down to the whole second: one that the server has not reached may be refused.
         time_s = int(self._truth.clock.position_s(marker.press.at))
         binding = marker.binding
-        self._ask(AddMarker(recording, binding.marker_name, binding.marker_colour, time_s), now)
-        deadline = now + self._rules.reply_timeout_s + GRACE_S
-        self._markers[self._last_ask] = replace(marker, deadline=deadline, time_s=time_s)
+        request = AddMarker(recording, binding.marker_name, binding.marker_colour, time_s)
+        ask = self._ask(request, now)
+        self._markers[ask] = replace(marker, deadline=self._reply_due(now), time_s=time_s)
 
     def _release_held_markers(self, now: float) -> None:
         held, self._held_markers = self._held_markers, []
@@ -280,7 +279,7 @@ class Controller:
         match decide(pending.verb, self._truth.status.acts_as):
             case Do():
                 pending.before = self._truth.status
-                self._ask_to_act(users[0].id, users[0].name, now)
+                self._ask_to_act(pending, users[0].id, users[0].name, now)
             case Ignore(reason):
                 self._finish(Result.IGNORED, reason, now)
             case Fail(reason):

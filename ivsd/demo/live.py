@@ -16,12 +16,10 @@ from pathlib import Path
 from types import TracebackType
 
 from ivsd.config import load
-from ivsd.config.schema import LampConfig
 from ivsd.daemon import Daemon
-from ivsd.demo.scenario import ScenarioError, Seen
+from ivsd.demo.scenario import ScenarioError, Seen, act_elsewhere
 from ivsd.events import Command
 from ivsd.hardware import VirtualHardware, fixture_for
-from ivsd.outputs.player import Fixture
 from ivsd.outputs.virtual import VirtualLamp
 from ivsd.valt.simulator import Fault, Simulator, World
 
@@ -31,6 +29,19 @@ PATHS = {
     "status": "/status", "look-up": "admin/users",
 }  # fmt: skip
 """What a scenario calls a request, and how its path is recognised."""
+
+
+def write_config(folder: Path, url: str) -> Path:
+    """Write the demo's configuration for the server at `url`; return the file."""
+    text = resources.files("ivsd.demo").joinpath("demo.yaml").read_text(encoding="utf-8")
+    path = folder / "ivsd.yaml"
+    path.write_text(text.replace("SERVER", url), encoding="utf-8")
+    return path
+
+
+def refusal(reason: list[str]) -> str:
+    """Return the body of a server's no (valt-api 3, shape G)."""
+    return json.dumps({"data": {"message": " ".join(reason)}, "code": 400})
 
 
 class LiveBox:
@@ -44,14 +55,15 @@ class LiveBox:
     ) -> None:
         self.simulator = Simulator(World(version=valt_version)).start()
         self._folder = tempfile.TemporaryDirectory(prefix="ivsd-demo-")
-        text = resources.files("ivsd.demo").joinpath("demo.yaml").read_text(encoding="utf-8")
-        self.config = Path(self._folder.name) / "ivsd.yaml"
-        self.config.write_text(text.replace("SERVER", self.simulator.url), encoding="utf-8")
+        self.config = write_config(Path(self._folder.name), self.simulator.url)
         self.hardware = VirtualHardware()
         self.hands = self.hardware.hands
-        self._undriven = VirtualLamp("undriven")
         config = load(self.config)
-        self._lights = config.lights
+        self.lamps = [
+            (lamp, fixture_for(lamp, config.lights, VirtualLamp(lamp.name)))
+            for lamp in config.lights.lamps
+        ]
+        """The lamps with what they show, for a panel to draw."""
         rooms = self.simulator.world.rooms.values()
         room = next(room for room in rooms if config.room in (room.id, room.name))
         self.room, self.room_name = room.id, room.name
@@ -87,12 +99,6 @@ class LiveBox:
         self.seen.observe(command)
         self._observe(command)
         self._changed.set()
-
-    def lamps(self) -> list[tuple[LampConfig, Fixture]]:
-        """List the lamps with what they show, for a panel to draw."""
-        return [
-            (lamp, fixture_for(lamp, self._lights, self._undriven)) for lamp in self._lights.lamps
-        ]
 
     # -- the stage of a scenario --------------------------------------------------------------
 
@@ -131,8 +137,7 @@ class LiveBox:
             case "server", ["fails", request]:
                 self._fault("status", request, status=500)
             case "server", ["refuses", request, *reason]:
-                body = json.dumps({"data": {"message": " ".join(reason)}, "code": 400})
-                self._fault("text", request, status=400, body=body)
+                self._fault("text", request, status=400, body=refusal(reason))
             case _:
                 raise ScenarioError(f"“{what} {' '.join(words)}” is not known")
 
@@ -150,8 +155,4 @@ class LiveBox:
 
     def elsewhere(self, action: str) -> None:
         """Let somebody do this at the VALT web page."""
-        world = self.simulator.world
-        if action == "start":
-            world.start(self.room, "Started at the VALT page")
-        else:
-            getattr(world, action)(self.room)
+        act_elsewhere(self.simulator.world, self.room, action)

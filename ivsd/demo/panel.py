@@ -88,7 +88,7 @@ def render(box: LiveBox, scene: Scene) -> list[str]:
     badges = "   ".join(f"{_key(key)} {name}" for key, (name, _) in BADGES.items())
     pin = "•" * scene.typed or f"2580 {_key('Enter')} Carol"
     events = [*scene.lines, *[""] * LINES][:LINES]
-    lamps = [_lamp(box, scene.view, *lamp) for lamp in box.lamps()]
+    lamps = [_lamp(box, scene.view, *lamp) for lamp in box.lamps]
     door = [
         "",
         *lamps,

@@ -23,7 +23,7 @@ from ivsd.valt.simulator import World
 _TIME = r"(\d+(?:\.\d+)?) (ms|s)"
 _AT = re.compile(rf"at {_TIME} (.+)")
 _WITHIN = re.compile(rf"expect (.+) within {_TIME}")
-_HEADER = re.compile(r"(title|pure-only|server|room): (.+)")
+_HEADER = re.compile(r"(title|pure-only|server): (.+)")
 
 DOINGS = {
     "press": "press CONTROL",
@@ -56,7 +56,7 @@ class Step:
 
 @dataclass(slots=True)
 class Scenario:
-    """A file that was read. `headers` has title, and where given pure-only, server, room."""
+    """A file that was read. `headers` has title, and where given pure-only and server."""
 
     path: Path
     headers: dict[str, str] = field(default_factory=dict)
@@ -171,6 +171,14 @@ class Seen:
         raise ScenarioError(
             f"“expect {text}” is not known; write one of: {'; '.join(EXPECTATIONS)}"
         )
+
+
+def act_elsewhere(world: World, room: int, action: str) -> None:
+    """Let somebody do this at the VALT web page."""
+    if action == "start":
+        world.start(room, "Started at the VALT page")
+    else:
+        getattr(world, action)(room)
 
 
 class Stage(Protocol):

@@ -108,11 +108,9 @@ class Link:
         poll_interval_s: float = 1.0,
         clock: Clock = time.monotonic,
     ) -> None:
-        self._stopped = threading.Event()
-
         def post_while_in_use(event: Event) -> None:
             # A thread that is abandoned in the network may still have something to say.
-            if not self._stopped.is_set():
+            if not self._watcher.stopping.is_set():
                 post(event)
 
         self._watcher = Watcher(
@@ -140,10 +138,8 @@ class Link:
 
     def stop(self, timeout_s: float) -> None:
         """End both threads; one that is stuck in the network is abandoned after `timeout_s`."""
-        self._stopped.set()
         self._watcher.stopping.set()
         self._watcher.wake.set()
-        self._worker.stopping.set()
         self._worker.put(None)
         deadline = time.monotonic() + timeout_s
         for thread in self.threads:
@@ -159,7 +155,6 @@ class Worker(threading.Thread):
         super().__init__(name="valt-presses", daemon=True)
         self._asks: queue.PriorityQueue[tuple[int, int, Ask | None]] = queue.PriorityQueue()
         self._count = itertools.count()
-        self.stopping = threading.Event()
         self._session = session
         self._watcher = watcher
         self._recordings = recordings
@@ -173,7 +168,8 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         """Take one ask after the other until None comes, or what is left is not wanted."""
-        while (ask := self._asks.get()[2]) is not None and not self.stopping.is_set():
+        stopping = self._watcher.stopping
+        while (ask := self._asks.get()[2]) is not None and not stopping.is_set():
             self._post(self.carry_out(ask))
 
     def carry_out(self, ask: Ask) -> Event:
@@ -209,6 +205,7 @@ class Watcher(threading.Thread):
         super().__init__(name="valt-watcher", daemon=True)
         self.wake = threading.Event()
         self.stopping = threading.Event()
+        """Set when the whole link ends, the worker and what both of them post included."""
         self.room: Room | None = None
         """The configured room once it was found on the server."""
         self._session = session

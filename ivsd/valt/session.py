@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 FRESH_S = 60.0
 VERSION_RETRY_S = 300.0
+NO_RIGHT = "the server refuses this request to the VALT account: missing right?"
 
 
 class Session:
@@ -63,16 +64,12 @@ class Session:
             return request(self._client)
         except Unauthorized:
             if self._client.token == token and self._clock() - self._logged_in_at < FRESH_S:
-                raise NotAllowed(
-                    "the server refuses this request to the VALT account: missing right?"
-                ) from None
+                raise NotAllowed(NO_RIGHT) from None
         self._log_in(replacing=token)
         try:
             return request(self._client)
         except Unauthorized:
-            raise NotAllowed(
-                "the server refuses this request to the VALT account: missing right?"
-            ) from None
+            raise NotAllowed(NO_RIGHT) from None
 
     def renew_if_due(self) -> None:
         """Log in anew when the last success is 24 h old. Called by the watcher, never by a press.

@@ -11,14 +11,13 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 
 from ivsd.config import load
 from ivsd.controller import Controller
 from ivsd.daemon import rules_from
-from ivsd.demo.live import PATHS
-from ivsd.demo.scenario import Scenario, ScenarioError, Seen
+from ivsd.demo.live import PATHS, refusal, write_config
+from ivsd.demo.scenario import Scenario, ScenarioError, Seen, act_elsewhere
 from ivsd.events import (
     Answered,
     Ask,
@@ -52,7 +51,7 @@ class Fault:
 
     path: str
     kind: str
-    reason: str = ""
+    body: str = ""
 
 
 class Network:
@@ -76,8 +75,7 @@ class Network:
             if fault.kind == "fails":
                 return Reply(500, b'{"error": {"code": 500, "message": "Internal Server Error"}}')
             if fault.kind == "refuses":
-                refusal = {"data": {"message": fault.reason}, "code": 400}
-                return Reply(400, json.dumps(refusal).encode())
+                return Reply(400, fault.body.encode())
         terms = "&".join(f"{key}={value}" for key, value in query.items())
         target = f"/api/v3/{path}?{terms}"
         answer = self.api.handle(method, target, json.dumps(body).encode() if body else b"")
@@ -90,9 +88,7 @@ class PureStage:
     """One box and its server in simulated time."""
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
-        text = resources.files("ivsd.demo").joinpath("demo.yaml").read_text(encoding="utf-8")
-        (folder / "ivsd.yaml").write_text(text.replace("SERVER", "http://server.invalid"))
-        config = load(folder / "ivsd.yaml")
+        config = load(write_config(folder, "http://server.invalid"))
         self._timeout_s = config.valt.timeout_s
         self._now = START_S
         self._wall = 1_700_000_000.0
@@ -146,10 +142,8 @@ class PureStage:
                 self._handle(Scanned("reader", NumberKind.BADGE, Secret(number), self._now))
             case "type", [digits]:
                 self._handle(Scanned("keypad", NumberKind.PIN, Secret(digits), self._now))
-            case "elsewhere", ["start"]:
-                self.seen.world.start(self.seen.room, "Started at the VALT page")
             case "elsewhere", [action]:
-                getattr(self.seen.world, action)(self.seen.room)
+                act_elsewhere(self.seen.world, self.seen.room, action)
             case "server", ["away" | "silent" | "back" as state]:
                 self._network.state = "up" if state == "back" else state
             case "server", ["delay", number, "ms"]:
@@ -157,7 +151,7 @@ class PureStage:
             case "server", ["loses", "the", "reply", "to", request]:
                 self._network.faults.append(Fault(PATHS[request], "loses"))
             case "server", [("fails" | "refuses") as kind, request, *reason]:
-                self._network.faults.append(Fault(PATHS[request], kind, " ".join(reason)))
+                self._network.faults.append(Fault(PATHS[request], kind, refusal(reason)))
             case _:
                 raise ScenarioError(f"“{what} {' '.join(words)}” is not known")
 
