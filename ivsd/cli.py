@@ -66,35 +66,56 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _simulate(args: argparse.Namespace) -> int:
-    from ivsd.valt.simulator import Quirks, Simulator, World, WorldSpec, sample
+    from ivsd.valt.simulator import Control, Quirks, Simulator, World, WorldSpec, sample
+
+    def say(line: str) -> None:
+        print(line, flush=True)
 
     try:
         spec = load_world(args.world, WorldSpec) if args.world else sample()
         world = World(
             spec, version=args.valt_version, quirks=Quirks.with_settings(args.quirk or [])
         )
-    except (ConfigError, ValueError) as e:
+        simulator = Simulator(
+            world,
+            host=args.host,
+            port=args.port,
+            username=args.user,
+            password=args.password,
+            delay_s=args.delay_ms / 1000,
+            tls=args.tls,
+            log=say,
+        )
+        if args.ca_file:
+            args.ca_file.write_text(simulator.ca_pem, encoding="ascii")
+    except (ConfigError, ValueError, ImportError) as e:
         print(e, file=sys.stderr)
         return 1
-    simulator = Simulator(
-        world,
-        host=args.host,
-        port=args.port,
-        username=args.user,
-        password=args.password,
-        delay_s=args.delay_ms / 1000,
-        log=lambda line: print(line, flush=True),
-    )
-    try:
-        simulator.start()
     except OSError as e:
-        print(f"cannot listen on {args.host} port {args.port}: {e.strerror}", file=sys.stderr)
+        print(f"cannot write {args.ca_file}: {e.strerror}", file=sys.stderr)
         return 1
-    print(f"VALT {args.valt_version} simulator at {simulator.url}, Ctrl-C ends it", flush=True)
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     signal.signal(signal.SIGINT, lambda *_: ended.set())
+    control = Control(simulator, port=args.control_port or 0, log=say)
+    host, port = args.host, args.port
+    try:
+        simulator.start()
+        if args.control_port is not None:
+            host, port = control.host, control.port
+            control.start()
+    except (OSError, OverflowError) as e:
+        simulator.stop()
+        reason = getattr(e, "strerror", None) or e
+        print(f"cannot listen on {host} port {port}: {reason}", file=sys.stderr)
+        return 1
+    if args.tls:
+        say(f"certificate {args.tls}, sha256:{simulator.fingerprint}")
+    if args.control_port is not None:
+        say(f"control API at {control.url}")
+    say(f"VALT {args.valt_version} simulator at {simulator.url}, Ctrl-C ends it")
     ended.wait()
+    control.stop()
     simulator.stop()
     return 0
 
@@ -135,6 +156,19 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument(
         "--quirk", action="append", metavar="NAME=VALUE",
         help="the other answer to an open question of the API, such as pause_resets_time=never",
+    )  # fmt: skip
+    simulate.add_argument(
+        "--tls", metavar="KIND",
+        help="speak TLS with a certificate that is good, self_signed, expired, wrong_name or "
+        "not_yet_valid",
+    )  # fmt: skip
+    simulate.add_argument(
+        "--ca-file", type=Path, metavar="PATH", help="write the authority to trust there, in PEM"
+    )
+    simulate.add_argument(
+        "--control-port", type=int, metavar="PORT",
+        help="let other programs act, add faults and pull the cable, through a JSON API on "
+        "loopback (off unless given; 0: any free port)",
     )  # fmt: skip
     simulate.set_defaults(run=_simulate)
     return parser

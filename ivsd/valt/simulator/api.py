@@ -8,14 +8,15 @@ from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl
 
-from . import endpoints, marking
+from . import endpoints, grouping, marking, rights
+from .journal import Exchange
 from .people import ADMIN
 from .reply import Call, Malformed, Reply, Route
 from .state import Json, MissingRight, NotFound, Refused
 from .world import World
 
 BASE = "/api/v3/"
-_ROUTES = endpoints.ROUTES + marking.ROUTES
+_ROUTES = endpoints.ROUTES + marking.ROUTES + grouping.ROUTES + rights.ROUTES
 
 
 class Api:
@@ -30,24 +31,28 @@ class Api:
     def handle(self, method: str, target: str, body: bytes = b"") -> Reply:
         """Answer a request and enter it into the journal; `target` is the path and query."""
         exchange = self.world.note(method, target)
-        reply = self.answer(method, target, body)
+        reply = self.carry_out(exchange, method, target, body)
         exchange.status = reply.status
+        return reply
+
+    def carry_out(self, exchange: Exchange, method: str, target: str, body: bytes) -> Reply:
+        """Answer a request and enter what it changed."""
+        self.world.news.heard()  # what this thread did by hand before is no part of it
+        reply = self.answer(method, target, body)
+        exchange.change = self.world.news.heard()
         return reply
 
     def answer(self, method: str, target: str, body: bytes = b"") -> Reply:
         """Answer a request. Whoever holds no valid token learns nothing, not even a 404."""
-        path, _, query_text = target.partition("?")
-        path = path.removeprefix(BASE) if path.startswith(BASE) else ""
+        path, query_text = _split(target)
         query = dict(parse_qsl(query_text, keep_blank_values=True))
         try:
             if (method, path) == ("POST", "login"):
                 return self._login(_json_object(body))
             if refusal := self._gate(query.get("access_token", "")):
                 return refusal
-            for route in _ROUTES:
-                ids = route.match(method, path)
-                if ids is not None and route.exists(self.world):
-                    return self._call(route, ids, query, body)
+            if found := self._route(method, path):
+                return self._call(*found, query, body)
             return Reply.error(404)
         except NotFound as reason:
             return Reply.error(404, str(reason))
@@ -55,6 +60,22 @@ class Api:
             return Reply.error(self.world.quirks.missing_right_status, str(reason))
         except Malformed:
             return Reply.error(500)
+
+    def says_no(self, method: str, target: str, reason: str) -> Reply:
+        """The endpoint's own refusal with HTTP 200; nothing is carried out, nobody is let in."""
+        path, _ = _split(target)
+        if (method, path) == ("POST", "login"):
+            return Reply.of(200, {"data": reason})
+        found = self._route(method, path)
+        route = found[0] if found else Route(method, path, lambda _world, _call: None)
+        return route.says_no(reason)
+
+    def _route(self, method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
+        for route in _ROUTES:
+            ids = route.match(method, path)
+            if ids is not None and route.exists(self.world):
+                return route, ids
+        return None
 
     def forget_tokens(self) -> None:
         """Make all tokens unknown, as a restart of the server may."""
@@ -99,6 +120,12 @@ class Api:
         except Refused as reason:
             return route.refusal(self.world, str(reason))
         return document if isinstance(document, Reply) else Reply.of(200, document)
+
+
+def _split(target: str) -> tuple[str, str]:
+    """The path below the base, or nothing, and the query."""
+    path, _, query = target.partition("?")
+    return path.removeprefix(BASE) if path.startswith(BASE) else "", query
 
 
 def _json_object(body: bytes) -> Json:

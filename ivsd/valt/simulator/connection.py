@@ -9,11 +9,10 @@ import ssl
 import struct
 from dataclasses import dataclass
 from email.utils import formatdate
-from http import HTTPStatus
 from threading import Lock
 
 from .faults import Fault
-from .reply import Reply
+from .reply import Reply, phrase
 
 _HANDSHAKE_S = 5.0
 _LONGEST_LINE = 65_536
@@ -63,9 +62,14 @@ class Connection:
         wrapped.settimeout(None)
         self._file = wrapped.makefile("rb")
 
-    def read(self) -> Request | None:
-        """The next request; None when the client is done. Raises OSError, BadRequest."""
+    def read(self, idle_s: float | None) -> Request | None:
+        """The next request; None when the client is done.
+
+        Raises OSError, also when the client was idle for that long, and BadRequest.
+        """
+        self._sock.settimeout(None if idle_s is None else max(idle_s, 0.001))  # 0: never wait
         first = self._line()
+        self._sock.settimeout(None)
         if not first:
             return None
         words = first.split()
@@ -154,12 +158,8 @@ class Connection:
 
 
 def _head(reply: Reply, wall: float, *, keep_alive: bool) -> bytes:
-    try:
-        phrase = HTTPStatus(reply.status).phrase
-    except ValueError:
-        phrase = "Unknown"
     lines = [
-        f"HTTP/1.1 {reply.status} {phrase}",
+        f"HTTP/1.1 {reply.status} {phrase(reply.status)}",
         "Server: ivsd-simulator",
         f"Date: {formatdate(wall, usegmt=True)}",
         f"Content-Type: {reply.content_type}",

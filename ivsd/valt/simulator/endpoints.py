@@ -6,7 +6,7 @@ from typing import Any
 
 from . import shapes
 from .reply import Call, Route, not_done, not_started
-from .state import Json, NotFound, Recording
+from .state import Json, NotFound, Recording, Refused
 from .world import World
 
 
@@ -23,8 +23,15 @@ def rooms(world: World, _call: Call) -> Json:
 
 
 def start(world: World, call: Call) -> Json:
-    """5.3; `share` is taken and has no effect here."""
+    """5.3; `share` must be well formed and has no effect here."""
     author, template = call.optional("author", int), call.optional("template", dict)
+    if not all(isinstance(value, str) for value in (template or {}).values()):
+        raise Refused("template must hold strings")
+    for key, ids in (call.optional("share", dict) or {}).items():
+        if key not in ("users", "groups"):
+            raise Refused(f"share.{key} is not known: use share.users and share.groups")
+        if not isinstance(ids, list) or not all(type(id_) is int for id_ in ids):
+            raise Refused(f"share.{key} must be an array of integers")
     new = world.start(call.id, call.required("name", str), author, call.user, template)
     return {"data": {"message": "The recording is started", "id": new.id, "start": True}}
 
@@ -109,10 +116,10 @@ ROUTES = [
     Route("GET", "rooms/{}/status", status),
     Route("GET", "rooms/info/{}", info),
     Route("GET", "rooms/info", rooms),
-    Route("POST", "rooms/{}/record/start", start, not_started),
-    Route("POST", "rooms/{}/record/stop", stop, not_done),
-    Route("POST", "rooms/{}/record/pause", pause, not_done),
-    Route("POST", "rooms/{}/record/resume", resume, not_done),
+    Route("POST", "rooms/{}/record/start", start, not_started, verdict="start"),
+    Route("POST", "rooms/{}/record/stop", stop, not_done, verdict="status"),
+    Route("POST", "rooms/{}/record/pause", pause, not_done, verdict="status"),
+    Route("POST", "rooms/{}/record/resume", resume, not_done, verdict="status"),
     Route("POST", "rooms/{}/lock", lock),
     Route("POST", "rooms/{}/unlock", unlock),
     Route("GET", "admin/users", users),

@@ -63,6 +63,8 @@ def comment(world: World, call: Call) -> Json:
     if world.since(world.quirks.comment_type_since) and kind not in _TYPES:
         raise Refused(f"type must be one of {', '.join(_TYPES)}")
     time_s = call.required("startTime" if kind == "duration" else "recordTime", int)
+    if kind == "duration" and call.required("endTime", int) < time_s:
+        raise Refused("endTime must not be before startTime")
     recording = _recording(world, call.required("recordId", str))
     template = call.optional("template", dict)
     if template is not None and type(template.get("id")) is not int:
@@ -75,6 +77,15 @@ def comment(world: World, call: Call) -> Json:
     name = message if message is not None else str((template or {}).get("name", ""))
     added = world.add_marker(recording.id, name, time_s, by=call.user, template=template)
     return shapes.comment(world, recording, added)
+
+
+def one_comment(world: World, call: Call) -> Json:
+    """5.7 e."""
+    for recording in world.recordings:
+        for item in recording.markers:
+            if item.id == call.id:
+                return shapes.comment(world, recording, item)
+    raise NotFound(f"There is no comment {call.id}")
 
 
 def comments(world: World, call: Call) -> list[Any]:
@@ -115,12 +126,14 @@ def _comment(world: World) -> bool:
     return _six(world) and world.since(world.quirks.comment_since)
 
 
+_MARKED, _COMMENTED = "marker_add", "comment_add"
 ROUTES = [
-    Route("POST", "rooms/{}/record/markers", room_marker, not_marked, _room_markers),
-    Route("POST", "records/{}/markers", record_marker, not_marked, _five),
+    Route("POST", "rooms/{}/record/markers", room_marker, not_marked, _room_markers, _MARKED),
+    Route("POST", "records/{}/markers", record_marker, not_marked, _five, _MARKED),
     Route("GET", "records/{}/markers", markers, exists=_five),
-    Route("POST", "rooms/{}/record/comments", room_comment, not_marked, _room_comments),
-    Route("POST", "records/{}/comments", record_comment, not_marked, _record_comments),
-    Route("POST", "comment", comment, not_marked, _comment),
+    Route("POST", "rooms/{}/record/comments", room_comment, not_marked, _room_comments, _COMMENTED),
+    Route("POST", "records/{}/comments", record_comment, not_marked, _record_comments, _COMMENTED),
+    Route("POST", "comment", comment, not_marked, _comment, _COMMENTED),
+    Route("GET", "comment/{}", one_comment, exists=_comment),
     Route("GET", "comment/record/{}", comments, exists=_six),
 ]

@@ -1,10 +1,11 @@
-"""The users of the server and what they may do."""
+"""The users of the server, what they may do and which group they are in."""
 
 from __future__ import annotations
 
 from threading import Lock
 
-from .spec import UserSpec
+from .groups import Groups
+from .spec import GroupSpec, UserSpec
 from .state import MissingRight, NotFound
 
 # valt-api 5.15; which right guards which call follows from the names.
@@ -19,8 +20,10 @@ ADMIN = "admin"  # its real name is not public
 class People:
     """The users by id. The first one of the spec is `somebody` who acts at the VALT web page."""
 
-    def __init__(self, users: list[UserSpec]) -> None:
+    def __init__(self, users: list[UserSpec], groups: Groups) -> None:
         self._users = {user.id: user for user in users}
+        self._groups = groups
+        self._group_of = {user.id: groups.named(user.group).id for user in users}
         self._lock = Lock()
         self.somebody = users[0].id
 
@@ -43,8 +46,16 @@ class People:
                 if user.name == name:
                     return user
             new = UserSpec(max(self._users) + 1, name, group="Administrators")
+            self._group_of[new.id] = self._groups.named(new.group).id
             self._users[new.id] = new
             return new
+
+    def group(self, user: int) -> GroupSpec:
+        """The group that the user is in, whatever it is called by now."""
+        return self._groups.get(self._group_of[user])
+
+    def members(self, group: int) -> list[UserSpec]:
+        return [user for user in self.all() if self._group_of[user.id] == group]
 
     def need(self, by: int | None, right: str) -> None:
         """Raises MissingRight if the user lacks the right; None, somebody by hand, has them all."""

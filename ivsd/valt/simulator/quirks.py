@@ -8,7 +8,7 @@ are sections of valt-api; `13.x` is a row of its table of uncertain points.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -102,6 +102,25 @@ class Quirks:
         "exact", "How the cardNumber filter compares (13.20)."
     )
 
+    group_comment_since: str = _quirk(
+        "6.0", "First release whose groups want template.comment, not template.marker (8, 13.17)."
+    )
+    group_marker_still_taken: bool = _quirk(
+        False, "Releases that want template.comment take template.marker as well (13.17)."
+    )
+    group_template_ids: Literal["either", "text", "integer"] = _quirk(
+        "either", "How a group's template ids are written: digit texts or integers (8, 13.17)."
+    )
+    group_rights_key: Literal["sub-rights", "sub_rights"] = _quirk(
+        "sub-rights", "Spelling of the key in a group's details (5.14, 13.21)."
+    )
+    duplicate_group_name: Literal["500", "400", "accepted"] = _quirk(
+        "500", "A group name that is in use, by analogy with a user's 500 (5.12, 13.23)."
+    )
+    keep_alive_s: float | None = _quirk(
+        None, "Seconds until an idle connection is closed, from its next wait on; none: never (1)."
+    )
+
     @classmethod
     def with_settings(cls, settings: Iterable[str]) -> Quirks:
         """The defaults, changed by texts such as `pause_resets_time=never`.
@@ -109,18 +128,28 @@ class Quirks:
         Raises ValueError with the nearest name for an unknown one, and with what would be right
         for a value that does not fit.
         """
-        hints = get_type_hints(cls)
-        values: dict[str, Any] = {}
-        for setting in settings:
-            name, _, text = (part.strip() for part in setting.partition("="))
+        pairs = (setting.partition("=") for setting in settings)
+        quirks = cls()
+        quirks.change({name.strip(): text.strip() for name, _, text in pairs})
+        return quirks
+
+    def change(self, values: Mapping[str, Any]) -> None:
+        """Set some, by texts or by values such as a JSON document has; all of them or none.
+
+        Raises ValueError like `with_settings`.
+        """
+        hints = get_type_hints(type(self))
+        changes: dict[str, Any] = {}
+        for name, value in values.items():
             if name not in hints:
                 near = get_close_matches(name, hints, n=1, cutoff=0.0)
                 raise ValueError(f"unknown quirk {name!r}; did you mean {near[0]!r}?")
             try:
-                values[name] = _from_text(hints[name], text)
+                changes[name] = _from_text(hints[name], _as_text(value))
             except ValueError as error:
-                raise ValueError(f"quirk {name}: {error}, not {text!r}") from None
-        return cls(**values)
+                raise ValueError(f"quirk {name}: {error}, not {value!r}") from None
+        for name, value in changes.items():
+            setattr(self, name, value)
 
     @classmethod
     def described(cls) -> list[tuple[str, str, str]]:
@@ -129,6 +158,13 @@ class Quirks:
 
 
 _BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def _as_text(value: Any) -> str:
+    """A value as one writes it after `=`."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def _from_text(hint: Any, text: str) -> Any:

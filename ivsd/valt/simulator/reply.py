@@ -35,8 +35,16 @@ class Reply:
     @classmethod
     def error(cls, status: int, message: str = "") -> Reply:
         """Shapes D and E."""
-        message = message or HTTPStatus(status).phrase
+        message = message or phrase(status)
         return cls.of(status, {"error": {"code": status, "message": message}})
+
+
+def phrase(status: int) -> str:
+    """The name of an HTTP status; a fault may have one that has none."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
 
 
 @dataclass(frozen=True)
@@ -112,8 +120,15 @@ class Route:
     answer: Callable[[World, Call], Any]  # the success's whole document, or a reply
     refusal: Callable[[World, str], Reply] = bad_request
     exists: Callable[[World], bool] = lambda world: True  # in this world's VALT release
+    verdict: str = ""  # the key of `data` that says whether it was done, if there is one
 
     def match(self, method: str, path: str) -> tuple[str, ...] | None:
         """The ids in the path, or None if this is not the endpoint."""
         found = re.fullmatch(self.path.replace("{}", "([^/]+)"), path)
         return found.groups() if found and method == self.method else None
+
+    def says_no(self, reason: str) -> Reply:
+        """Its refusal in an HTTP 200: the verdict is false, or the body's code is not 200 (3)."""
+        if self.verdict:
+            return Reply.of(200, {"data": {"message": reason, self.verdict: False}})
+        return Reply.of(200, {"data": {"message": reason}, "code": 400})

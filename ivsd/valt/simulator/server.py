@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import ssl
-import time
 from collections.abc import Callable
-from threading import RLock, Thread, current_thread
 from types import TracebackType
 from typing import Self
 
 from .api import Api
+from .cable import Cable
+from .certificates import Certificate, Certificates
 from .connection import BadRequest, Connection, Request
 from .faults import Fault, Faults
 from .journal import Exchange
+from .mistyped import mistyped
 from .reply import Reply
 from .world import World
 
-_LONGEST_FAREWELL_S = 0.3  # for all threads together; who takes longer is left behind
 
-
-class Simulator:
+class Simulator(Cable):
     """A VALT server on loopback, one thread per connection.
 
-    `delay_s` is waited before each reply, after the request was carried out; it, `ssl_context` and
-    `log` (called with one line per request, free of secrets) may be changed while it runs.
+    `delay_s` is waited before each reply, after the request was carried out; it, `clock_offset_s`
+    and `log` (called with one line per request, free of secrets) may be changed while it runs.
+    `tls` is a kind of certificate, see `certificate`; `ssl_context` is for those who bring theirs.
     """
 
     def __init__(
@@ -37,20 +36,24 @@ class Simulator:
         username: str = "admin",
         password: str = "admin",  # noqa: S107 - a simulator's, and everybody may know it
         delay_s: float = 0.0,
+        tls: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        clock_offset_s: float = 0.0,
         log: Callable[[str], None] | None = None,
     ) -> None:
+        super().__init__(host, port)
         self.world = world or World()
         self.api = Api(self.world, username, password)
-        self.faults = Faults()
+        self.faults = Faults(self.world.clock)
         self.delay_s, self.ssl_context, self.log = delay_s, ssl_context, log
-        self.host, self.port = host, port  # port 0: a free one, known after the start
-        self.connections = 0  # TCP connections accepted since the start
-        self._lock = RLock()
-        self._open: dict[Connection, Thread] = {}
-        self._listener: socket.socket | None = None
-        self._acceptor: Thread | None = None
-        self._dark = False
+        self._certificates: Certificates | None = None
+        self._certificate: Certificate | None = None
+        if clock_offset_s:
+            self.clock_offset_s = clock_offset_s
+        if tls is not None:
+            if ssl_context is not None:
+                raise ValueError("give either tls or ssl_context")
+            self.certificate(tls)
 
     @property
     def url(self) -> str:
@@ -62,7 +65,53 @@ class Simulator:
         """The requests that arrived, oldest first."""
         return self.world.journal
 
-    # ---- on, off and in between -------------------------------------------------------------
+    @property
+    def clock_offset_s(self) -> float:
+        """By how many seconds the server's clock is fast: the Date and all epoch times."""
+        return self.world.clock_offset_s
+
+    @clock_offset_s.setter
+    def clock_offset_s(self, seconds: float) -> None:
+        self.world.clock_offset_s = seconds
+
+    # ---- TLS --------------------------------------------------------------------------------
+
+    def certificate(self, kind: str | None) -> None:
+        """Show new connections another certificate (see `certificates`); cut those there are.
+
+        None: plain HTTP from now on. Raises ValueError for a kind that does not exist, and
+        ImportError if the package trustme is missing.
+        """
+        with self._lock:
+            new = None if kind is None else self._issuer().get(kind)
+            self._certificate, self.ssl_context = new, new.context if new else None
+            self._cut_all()
+
+    @property
+    def tls(self) -> str | None:
+        """The kind of certificate; None: plain HTTP, `own`: the `ssl_context` that was given."""
+        if self._certificate and self.ssl_context is self._certificate.context:
+            return self._certificate.kind
+        return "own" if self.ssl_context else None
+
+    @property
+    def ca_pem(self) -> str:
+        """The authority that issued all but the self-signed certificate, in PEM."""
+        return self._issuer().ca_pem
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate that is shown, in hex. Raises ValueError if it is not ours."""
+        if self._certificate is None or self.tls != self._certificate.kind:
+            raise ValueError("the simulator shows no certificate of its own")
+        return self._certificate.fingerprint
+
+    def _issuer(self) -> Certificates:
+        with self._lock:
+            self._certificates = self._certificates or Certificates(self.host)
+            return self._certificates
+
+    # ---- on and off, and see Cable for in between ------------------------------------------------
 
     def start(self) -> Self:
         """Listen. Raises OSError if the port is taken."""
@@ -84,81 +133,22 @@ class Simulator:
     ) -> None:
         self.stop()
 
-    def away(self) -> None:
-        """Pull the cable: connections are reset, new ones refused, nothing is answered."""
-        with self._lock:
-            listener, self._listener = self._listener, None
-            threads = list(self._open.values()) + ([self._acceptor] if self._acceptor else [])
-            self._acceptor, self._dark = None, False
-            if listener is not None:
-                with contextlib.suppress(OSError):
-                    listener.shutdown(socket.SHUT_RDWR)  # wakes the acceptor, close alone does not
-                listener.close()
-            for connection in self._open:
-                connection.cut()
-        end = time.monotonic() + _LONGEST_FAREWELL_S
-        for thread in threads:
-            if thread is not current_thread():
-                thread.join(max(0.0, end - time.monotonic()))
-
-    def black_hole(self) -> None:
-        """Connections stay and new ones are accepted, but nothing is carried out or answered."""
-        with self._lock:
-            self._dark = True
-
-    def back(self) -> None:
-        """Undo `away` and `black_hole`; connections whose request was swallowed are reset."""
-        with self._lock:
-            self._dark = False
-            for connection in self._open:
-                if connection.held:
-                    connection.cut()
-            if self._listener is None:
-                self._listener = socket.create_server((self.host, self.port), backlog=128)
-                self.port = self._listener.getsockname()[1]
-                self._acceptor = Thread(
-                    target=self._accept, args=[self._listener], name="simulator", daemon=True
-                )
-                self._acceptor.start()
-
     # ---- serving ----------------------------------------------------------------------------
-
-    def _accept(self, listener: socket.socket) -> None:
-        while self._listener is listener:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                continue
-            with self._lock:
-                self.connections += 1
-                connection = Connection(sock, self.connections)
-                if self._listener is not listener:  # the cable went while this one came
-                    connection.reset()
-                    return
-                thread = Thread(
-                    target=self._serve, args=[connection], name="simulator-serve", daemon=True
-                )
-                self._open[connection] = thread
-                thread.start()
 
     def _serve(self, connection: Connection) -> None:
         try:
-            if self._swallowed(connection):
-                return
             connection.open(self.ssl_context)
-            while request := connection.read():
+        except ssl.SSLError as error:
+            self._say(f"no TLS with a client: {error.reason or error}")
+            return
+        try:
+            while request := connection.read(self.world.quirks.keep_alive_s):
                 if not self._exchange(connection, request):
                     return
         except BadRequest:
             self._say("a request that is no HTTP/1.1 with a length")
             with contextlib.suppress(OSError):
                 connection.send(Reply.error(400), self.world.wall(), keep_alive=False)
-        except OSError:
-            pass  # the client went away, which is its right, or the cable did
-        finally:
-            connection.close()
-            with self._lock:
-                self._open.pop(connection, None)
 
     def _exchange(self, connection: Connection, request: Request) -> bool:
         """Answer one request; whether the connection can go on. Raises OSError."""
@@ -177,12 +167,11 @@ class Simulator:
     ) -> bool:
         own = None
         if fault is None or fault.applied:
-            own = self.api.answer(request.method, request.target, request.body)
+            own = self.api.carry_out(entry, request.method, request.target, request.body)
         if fault and fault.kind == "hang":
             connection.pause(fault.seconds)
             return False
-        reply = fault.reply() if fault else None
-        reply = reply or own
+        reply = self._spoiled(own, request, fault) if fault else own
         if reply is None or (fault and fault.kind == "reset_before"):
             connection.reset()
             return False
@@ -196,13 +185,14 @@ class Simulator:
         keep_alive = request.keep_alive
         return connection.send(reply, self.world.wall(), keep_alive=keep_alive, fault=fault)
 
-    def _swallowed(self, connection: Connection) -> bool:
-        """In a black hole: keep the connection until the client or `back` ends it."""
-        with self._lock:
-            connection.held = self._dark
-        if connection.held:
-            connection.pause(None)
-        return connection.held
+    def _spoiled(self, own: Reply | None, request: Request, fault: Fault) -> Reply | None:
+        """What is sent in place of the server's reply, if the fault changes its text."""
+        if fault.kind == "says_no":
+            reason = fault.body or "This is not possible now"
+            return self.api.says_no(request.method, request.target, reason)
+        if fault.kind == "wrong_types" and own is not None:
+            return mistyped(own)
+        return fault.reply() or own
 
     def _say(self, line: str) -> None:
         if self.log is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .spec import CameraSpec, ScheduleSpec, UserSpec
+from .spec import CameraSpec, GroupSpec, ScheduleSpec, UserSpec
 from .state import COLORS, Json, Marker, Recording, RoomView
 from .world import World
 
@@ -69,15 +69,75 @@ def comment(world: World, recording: Recording, item: Marker) -> Json:
 
 def user(world: World, item: UserSpec) -> Json:
     """5.12; how VALT 6 spells two of the keys is open."""
-    snake = world.quirks.user_keys == "snake"
+    snake, of = world.quirks.user_keys == "snake", world.people.group(item.id)
     return {
         "id": item.id,
         "name": item.name,
         "display_name" if snake else "displayName": item.display_name,
-        "user_group": {"id": 1, "name": item.group},
+        "user_group": {"id": of.id, "name": of.name},
         "card_number" if snake else "cardNumber": item.card_number,
         "video_access": {"user_groups": []},
     }
+
+
+def group_marker_key(world: World) -> str:
+    """Markers became comments; that replies follow the requests in this is a guess (13.17)."""
+    return "comment" if world.since(world.quirks.group_comment_since) else "marker"
+
+
+def group(world: World, item: GroupSpec) -> Json:
+    """5.14, as in the list."""
+    return {
+        "id": item.id,
+        "name": item.name,
+        group_marker_key(world): item.marker,
+        "information": item.information,
+    }
+
+
+def group_details(world: World, item: GroupSpec) -> Json:
+    """5.14, of one group."""
+    parts: dict[str, list[str]] = {}
+    for right in item.rights:
+        of_category = parts.setdefault(right.partition("--")[0], [])
+        if "--" in right:
+            of_category.append(right)
+    key = world.quirks.group_rights_key
+    return {
+        **group(world, item),
+        "rights": [{"name": category, key: names} for category, names in parts.items()],
+        "max_record_duration": item.max_record_duration,
+        "rooms": [{"id": id_, "name": world.rooms[id_].name} for id_ in item.rooms],
+        "video_access": {"user_groups": _video_access(world, item)},
+        "retention": _retention(item),
+    }
+
+
+def _video_access(world: World, item: GroupSpec) -> list[Json]:
+    """The groups with the users in them whose videos may be seen."""
+    seen = []
+    for other in world.groups.all():
+        whole = other.id in item.video_access_groups
+        users = [
+            {"id": user.id, "name": user.name}
+            for user in world.people.members(other.id)
+            if whole or user.id in item.video_access_users
+        ]
+        if whole or users:
+            seen.append({"id": other.id, "name": other.name, "users": users})
+    return seen
+
+
+def _retention(item: GroupSpec) -> Json:
+    """Another shape than in the request; which keys stand for no limit is open (13.22)."""
+    until: Json | int = 0
+    if item.retention_until is not None:
+        month, day, year = item.retention_until.split("-")
+        date = f"{year}-{month}-{day} 00:00:00.000000"
+        until = {"date": date, "timezone_type": 3, "timezone": "UTC"}
+    if item.retention_for is None:
+        return {"until": until, "for": {"days": 0}}
+    return {"until": until, "for": {item.retention_type: item.retention_for}}
 
 
 def camera(item: CameraSpec) -> Json:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+RetentionType = Literal["infinitely", "until", "days", "hours", "minutes"]
 
 
 def _doc(sentence: str) -> dict[str, str]:
@@ -42,6 +47,47 @@ class UserSpec:
             "admin/... paths."
         ),
         default_factory=list,
+    )
+
+
+@dataclass
+class GroupSpec:
+    """A user group (valt-api 5.14, 8).
+
+    It is kept and told, no more: a user's rights and a recording's length and retention do not
+    follow from it here.
+    """
+
+    id: int = field(metadata=_doc("The group's number."))
+    name: str = field(metadata=_doc("The group's name, which users refer to."))
+    information: int = field(metadata=_doc("Default information template."), default=1)
+    marker: int = field(metadata=_doc("Default marker (VALT 6: comment) template."), default=2)
+    rights: list[str] = field(
+        metadata=_doc("Rights, as valt-api 5.15 names them: categories and their parts, flat."),
+        default_factory=list,
+    )
+    max_record_duration: int | None = field(
+        metadata=_doc("Limit of a recording in minutes; none if there is none."), default=None
+    )
+    rooms: list[int] = field(
+        metadata=_doc("Numbers of the rooms the group may use."), default_factory=list
+    )
+    video_access_users: list[int] = field(
+        metadata=_doc("Numbers of the users whose videos the group may see."), default_factory=list
+    )
+    video_access_groups: list[int] = field(
+        metadata=_doc("Numbers of the groups whose videos the group may see."),
+        default_factory=list,
+    )
+    retention_type: RetentionType = field(
+        metadata=_doc("How long videos are kept: infinitely, until, days, hours or minutes."),
+        default="infinitely",
+    )
+    retention_until: str | None = field(
+        metadata=_doc("With until: the date, MM-DD-YYYY."), default=None
+    )
+    retention_for: int | None = field(
+        metadata=_doc("With days, hours or minutes: how many."), default=None
     )
 
 
@@ -94,6 +140,15 @@ class WorldSpec:
     schedules: list[ScheduleSpec] = field(
         metadata=_doc("The planned recordings."), default_factory=list
     )
+    groups: list[GroupSpec] = field(
+        metadata=_doc("The user groups; none: those that the users name, numbered from 1."),
+        default_factory=list,
+    )
+
+    def all_groups(self) -> list[GroupSpec]:
+        """The groups as given, or made from the names that the users refer to."""
+        names = dict.fromkeys(user.group for user in self.users)
+        return self.groups or [GroupSpec(id_, name) for id_, name in enumerate(names, 1)]
 
     def problems(self) -> list[str]:
         """What the types cannot say: numbers used twice, and references that lead nowhere."""
@@ -111,10 +166,64 @@ class WorldSpec:
         for schedule in self.schedules:
             if schedule.author not in users:
                 found.append(f"schedule {schedule.id}: there is no user {schedule.author}")
+        return found + self._group_problems(rooms, users)
+
+    def _group_problems(self, rooms: set[int], users: set[int]) -> list[str]:
+        groups = self.all_groups()
+        ids, names = {group.id for group in groups}, {group.name for group in groups}
+        found = _twice("group", (group.id for group in groups))
+        found += _twice("group", (group.name for group in groups))
+        for group in groups:
+            for what, referred, known in (
+                ("room", group.rooms, rooms),
+                ("user", group.video_access_users, users),
+                ("group", group.video_access_groups, ids),
+            ):
+                found += [
+                    f"group {group.id}: there is no {what} {id_}"
+                    for id_ in referred
+                    if id_ not in known
+                ]
+            wrong = retention_problem(
+                group.retention_type, group.retention_until, group.retention_for
+            )
+            if wrong:
+                found.append(f"group {group.id}: {wrong}")
+        for user in self.users:
+            if user.group not in names:
+                found.append(f"user {user.id}: there is no group {user.group!r}")
         return found
 
 
-def _twice(what: str, ids: Iterable[int]) -> list[str]:
+def retention_problem(kind: Any, until: Any, amount: Any) -> str:
+    """What is wrong with a retention, in the words of valt-api 8, or nothing; None: not given."""
+    kinds = get_args(RetentionType)
+    if kind not in kinds:
+        return f"retention.type must be one of {', '.join(kinds)}"
+    if kind == "until":
+        if not _is_date(until):
+            return "retention.until must be a date of the form MM-DD-YYYY"
+    elif until is not None:
+        return "retention.until goes with the type until only"
+    if kind in ("days", "hours", "minutes"):
+        if type(amount) is not int or amount < 1:
+            return f"retention.for must be the number of {kind}, an integer of at least 1"
+    elif amount is not None:
+        return "retention.for goes with the types days, hours and minutes only"
+    return ""
+
+
+def _is_date(text: Any) -> bool:
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{2}-[0-9]{2}-[0-9]{4}", text):
+        return False
+    try:
+        datetime.date(int(text[6:]), int(text[:2]), int(text[3:5]))
+    except ValueError:
+        return False
+    return True
+
+
+def _twice(what: str, ids: Iterable[int | str]) -> list[str]:
     return [f"{what} {id_}: used twice" for id_, count in Counter(ids).items() if count > 1]
 
 

@@ -12,7 +12,8 @@ from threading import RLock
 from typing import Any
 
 from . import people
-from .journal import Exchange, Journal
+from .groups import Groups
+from .journal import Exchange, Journal, News
 from .ledger import Ledger
 from .quirks import Quirks
 from .spec import WorldSpec, sample
@@ -48,19 +49,31 @@ class World:
         self.spec = spec or sample()
         if problems := self.spec.problems():
             raise ValueError("; ".join(problems))
-        self.clock, self.wall = clock, wall
+        self.clock, self._wall = clock, wall
+        self.clock_offset_s = 0.0  # by how much the server's wall clock is fast; set it any time
         self.version = version
         release(version)  # a ValueError rather now than at the first request
         self.quirks = quirks or Quirks()
-        self.born = wall()
+        self._born = wall()
         self.rooms = {room.id: room for room in self.spec.rooms}
-        self.people = people.People(self.spec.users)
+        self.groups = Groups(self.spec.all_groups())
+        self.people = people.People(self.spec.users, self.groups)
+        self.news = News()
         self._lock = RLock()
         self._histories = {id_: RoomHistory() for id_ in self.rooms}
-        self._ledger = Ledger(clock, wall)
+        self._ledger = Ledger(clock, self.wall)
         self._journal = Journal(clock)
 
     # ---- what is there ----------------------------------------------------------------------
+
+    def wall(self) -> float:
+        """Epoch seconds by the server's clock, which may be wrong."""
+        return self._wall() + self.clock_offset_s
+
+    @property
+    def born(self) -> float:
+        """When the world was made, by the clock as it goes now."""
+        return self._born + self.clock_offset_s
 
     @property
     def generation(self) -> int:
@@ -75,11 +88,11 @@ class World:
         """Whether this server is at most of that release."""
         return release(self.version) <= release(last)
 
-    def view(self, room: int) -> RoomView:
-        """The room as a client sees it now. Raises NotFound."""
+    def view(self, room: int, *, lag: bool = True) -> RoomView:
+        """The room as a client sees it now, or without the lag of effects. Raises NotFound."""
         with self._lock:
-            now = self.clock()
-            state = self._history(room).as_of(now - self.quirks.effect_lag_s)
+            now, history = self.clock(), self._history(room)
+            state = history.as_of(now - self.quirks.effect_lag_s) if lag else history.now
             hidden = state.paused and not self.quirks.record_while_paused
             recording = None if hidden else state.recording
             name, time_s = self.rooms[room].name, int(state.shown.at(now))
@@ -186,6 +199,12 @@ class World:
                 raise Refused("The room is not available")
             self._change(room, prepared=True)
 
+    def unprepare(self, room: int) -> None:
+        """Take that back; harmless if the room was not prepared."""
+        with self._lock:
+            if self._state(room).prepared:
+                self._change(room, prepared=False)
+
     def lock(self, room: int, by: int | None = None) -> int:
         """Lock the room; the user id of the locker. Raises NotFound, Refused, MissingRight."""
         with self._lock:
@@ -229,7 +248,9 @@ class World:
             if time_s > found.length_s + 1 and self.quirks.marker_beyond_end == "refused":
                 raise Refused("There is no such position in the recording")
             author = self.people.somebody if by is None else by
-            return self._ledger.mark(found, name, time_s, color, author, template)
+            new = self._ledger.mark(found, name, time_s, color, author, template)
+            self.news.tell(f"{self.rooms[found.room].name}: marker at {time_s} s")
+            return new
 
     # ---- inside -----------------------------------------------------------------------------
 
@@ -244,6 +265,7 @@ class World:
 
     def _change(self, room: int, **changes: Any) -> None:
         self._history(room).change(self.clock(), **changes)
+        self.news.tell(f"{self.rooms[room].name}: {self._state(room).word}")
 
     def _running(self, room: int, by: int | None, right_for_all: str, reason: str) -> Recording:
         running = self.active(room)
