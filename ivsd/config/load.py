@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +21,7 @@ from ivsd.config.schema import (
     Valt,
 )
 from ivsd.outputs.patterns import LIGHT_LANGUAGE
+from ivsd.valt.address import FINGERPRINT, ca_file_problem
 from ivsd.valt.model import Secret
 
 T = TypeVar("T")
@@ -90,8 +90,9 @@ def _check(path: Path) -> Checked[Config]:
 def _check_valt(checked: Checked[Config], valt: Valt) -> None:
     if valt.password is not None and valt.password_file is not None:
         checked.complain("valt.password", "is given twice: keep password_file, remove password")
-    problem = _ca_problem(trust(valt, checked.path))
-    if problem:
+    trusted = trust(valt, checked.path)
+    is_file = trusted != "system" and not trusted.startswith(FINGERPRINT)
+    if is_file and (problem := ca_file_problem(trusted)):
         checked.complain("valt.verify", problem)
     if valt.password_file is not None:
         path = checked.path.parent / valt.password_file
@@ -107,23 +108,9 @@ def trust(valt: Valt, path: Path) -> str:
     """Return what the transport is to trust: "system", "sha256:..." or an absolute path."""
     if isinstance(valt.verify, bool):
         return "system"
-    if valt.verify.startswith("sha256:"):
+    if valt.verify.startswith(FINGERPRINT):
         return valt.verify
     return str(path.absolute().parent / valt.verify)
-
-
-def _ca_problem(verify: str) -> str | None:
-    if verify == "system" or verify.startswith("sha256:"):
-        return None
-    try:
-        if not Path(verify).is_file():
-            return f"there is no file {verify!r}: use true, a CA file, or sha256:FINGERPRINT"
-        ssl.create_default_context(cafile=verify)
-    except ssl.SSLError:
-        return f"{verify!r} is no CA file in PEM form"
-    except (OSError, ValueError) as e:
-        return f"{verify!r} cannot be read: {getattr(e, 'strerror', None) or e}"
-    return None
 
 
 def _check_inputs(checked: Checked[Config], inputs: Inputs) -> None:

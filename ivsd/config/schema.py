@@ -11,33 +11,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Literal
-from urllib.parse import urlsplit
 
 from ivsd.config.checker import key
 from ivsd.events import Action
 from ivsd.outputs.lamp import Colour
 from ivsd.outputs.patterns import Pattern
+from ivsd.valt.address import FINGERPRINT, fingerprint_problem, url_problem
 from ivsd.valt.model import MARKER_COLOURS, Secret
 
 # -- checks of single values: each returns what is wrong, or None ------------------------------
-
-
-def _web_address(url: str) -> str | None:
-    if "@" in url:
-        return "must not hold a user or password: use valt.username and valt.password_file"
-    try:
-        parts = urlsplit(url)
-        host, _ = _HOST.fullmatch(parts.hostname or ""), parts.port  # a wrong port raises
-    except ValueError:
-        host = None
-    if host is None or parts.scheme not in ("http", "https"):
-        return f"{url!r} is no web address: use https://NAME or http://NAME"
-    if parts.query or parts.fragment:
-        return f"{url!r} must be the plain address of the server, such as https://valt.example.com"
-    return None
-
-
-_HOST = re.compile(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+(%\w+)?")
 
 
 def _trust(verify: bool | str) -> str | None:
@@ -45,11 +27,8 @@ def _trust(verify: bool | str) -> str | None:
         return None
     if verify is False:
         return "cannot be switched off: use true, a CA file, or sha256:FINGERPRINT"
-    if verify.startswith("sha256:"):
-        digits = verify.removeprefix("sha256:").replace(":", "")
-        if re.fullmatch(r"[0-9A-Fa-f]{64}", digits):
-            return None
-        return "a fingerprint is “sha256:” and 64 hexadecimal digits"
+    if verify.startswith(FINGERPRINT):
+        return fingerprint_problem(verify)
     return None  # a path: looked at in `load`, which knows what it is relative to
 
 
@@ -86,7 +65,7 @@ def _device_id(text: str) -> str | None:
 @dataclass(frozen=True)
 class Valt:
     url: str = key("address of the VALT server, such as https://valt.example.com",
-                   check=_web_address)  # fmt: skip
+                   check=url_problem)  # fmt: skip
     username: str = key("VALT account of this box")
     password: Secret | None = key("that account's password; better in password_file", None)
     password_file: Path | None = key("file that holds only the password", None)

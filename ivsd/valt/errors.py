@@ -40,7 +40,7 @@ class Unreachable(ValtError):
 
 
 class NotSentInTime(ValtError):
-    """The command waited too long behind another one and was dropped unsent."""
+    """The time was over before the request could be sent; it was dropped."""
 
 
 class TlsUntrusted(Unreachable):
@@ -72,6 +72,12 @@ class BadReply(ValtError):
     may_have_happened = True
 
 
+class NotValt(BadReply):
+    """The same with HTTP 3xx or 4xx: whoever answered has not carried the request out."""
+
+    may_have_happened = False
+
+
 class ServerFailed(ValtError):
     """HTTP 5xx: the server, or a proxy before it, failed while it worked on the request."""
 
@@ -98,9 +104,13 @@ class Refused(ValtError):
 
 
 class NotAllowed(Refused):
-    """The VALT account lacks a right for this request (HTTP 403, or 401 with a fresh token)."""
+    """The VALT account lacks a right for this request (HTTP 403, and see TokenRefused)."""
 
     light = LinkFault.NO_LOGIN
+
+
+class TokenRefused(NotAllowed):
+    """HTTP 401 although the token was just issued: a missing right, or a server that forgot it."""
 
 
 class NotFound(Refused):

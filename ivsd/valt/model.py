@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NoReturn
+from typing import Any, NoReturn
 
 RecordingId = int | str
 """Integer on VALT 5.x, UUID text on 6.x; opaque to us (valt-api 1)."""
+
+
+def _as_sent() -> Any:
+    """Make the field that holds the server's whole object, for a script that wants the rest.
+
+    It is never shown or compared: it may hold a camera's password or a card number.
+    """
+    return field(default_factory=dict, repr=False, compare=False)
 
 
 class RoomState(StrEnum):
@@ -57,6 +66,7 @@ class Room:
 
     id: int
     name: str
+    as_sent: Mapping[str, Any] = _as_sent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,8 @@ class RoomInfo:
     recording: RecordingId | None = None
     time_s: float | None = None
     """Elapsed seconds of the active recording; the server may reset it around a pause."""
+    has_recording: bool | None = False
+    """Whether a recording exists in the room, running or paused; None: the server says nothing."""
 
 
 class Secret:
@@ -117,7 +129,59 @@ class User:
 
     id: int
     name: str
+    """The name people see; the log-in name where there is no other."""
     card_number: Secret | None = None
+    as_sent: Mapping[str, Any] = _as_sent()
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A camera of a room, of which we know that it has an id (valt-api 5.9)."""
+
+    id: int
+    as_sent: Mapping[str, Any] = _as_sent()
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A planned recording (valt-api 5.11); `start_at` and `stop_at` are epoch seconds."""
+
+    name: str
+    start_at: int
+    stop_at: int
+
+
+RETENTION_UNITS = ("days", "hours", "minutes")
+RETENTION_TYPES = ("infinitely", "until", *RETENTION_UNITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long a group's recordings are kept (valt-api 8)."""
+
+    type: str
+    """One of RETENTION_TYPES."""
+    until: str | None = None
+    """Date as MM-DD-YYYY, with the type `until`."""
+    amount: int | None = None
+    """Number of the unit that `type` names."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewGroup:
+    """A user group to be made (valt-api 8); None leaves a setting to the server."""
+
+    name: str
+    information: int
+    """Id of the default information template."""
+    marker: int
+    """Id of the default marker template, which VALT 6 calls the comment template."""
+    rights: tuple[str, ...] | None = None
+    max_record_duration_min: int | None = None
+    rooms: tuple[int, ...] | None = None
+    video_users: tuple[int, ...] | None = None
+    video_groups: tuple[int, ...] | None = None
+    retention: Retention | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,23 +44,33 @@ def _check_still_wanted() -> None:
 
 @contextmanager
 def exchange_deadline(seconds: float) -> Iterator[None]:
-    """Bound everything this thread's sockets do inside the block to `seconds` in all."""
-    _thread.deadline = time.monotonic() + seconds
-    _thread.seconds = seconds
+    """Bound everything this thread's sockets do inside the block to `seconds` in all.
+
+    Inside another such block it can only shorten what is left: several exchanges that make up
+    one call share the caller's deadline.
+    """
+    outer: float | None = getattr(_thread, "deadline", None)
+    mine = time.monotonic() + seconds
+    _thread.deadline = mine if outer is None else min(mine, outer)
     try:
         yield
     finally:
-        _thread.deadline = None
+        _thread.deadline = outer
+
+
+def time_left() -> float | None:
+    """Seconds left for this thread, not below 0; None outside of `exchange_deadline`."""
+    deadline: float | None = getattr(_thread, "deadline", None)
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
 def remaining() -> float:
     """Seconds left for this thread's exchange; raises TimeoutError when there are none."""
-    deadline: float | None = getattr(_thread, "deadline", None)
-    if deadline is None:
+    left = time_left()
+    if left is None:
         raise RuntimeError("a VALT socket was used outside of exchange_deadline()")
-    left = deadline - time.monotonic()
     if left <= 0:
-        raise TimeoutError(f"no answer within {_thread.seconds:g} s")
+        raise TimeoutError("the time for the server's answer is over")
     return left
 
 

@@ -3,12 +3,14 @@
 What this adds to a plain `requests.Session`, and why:
 
 * The time-out bounds the *whole* exchange (see `sockets`).
-* Two kept-alive connections used in turn. The room watcher's poll goes over one, then the
-  other, so both stay warm, and a press always finds a free warm one without waiting for a poll.
+* Two kept-alive connections, used in turn by the daemon. The room watcher's poll goes over one,
+  then the other, so both stay warm, and a press always finds a free warm one without waiting
+  for a poll. A script needs no second one, so for it the connection used last is used again.
 * Nothing from the environment: no proxy, no netrc, and no REQUESTS_CA_BUNDLE, which would
   silently win over the CA file that was configured.
 * One TLS context for the life of the daemon, with the system's CA store, a CA file or a pin.
 * No redirect is followed: it would turn a POST into a GET.
+* urllib3's debug log tells no token and no card number, though VALT wants both in the URL.
 * Every failure leaves as a `ValtError`; a failure while connecting is told apart from one
   after the request was sent, because only the first is proof that nothing happened.
 """
@@ -16,10 +18,13 @@ What this adds to a plain `requests.Session`, and why:
 from __future__ import annotations
 
 import json
+import logging
 import queue
+import re
 import socket
 import ssl
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,12 +41,15 @@ from ivsd.valt.errors import (
     ClockWrong,
     ConnectionLost,
     NoReply,
+    NotSentInTime,
     TlsUntrusted,
     Unreachable,
 )
-from ivsd.valt.sockets import TlsSocket, dial, exchange_deadline, remaining
+from ivsd.valt.sockets import TlsSocket, dial, exchange_deadline, remaining, time_left
 
 CONNECTIONS = 2
+SCRIPT_CONNECTIONS = 10  # a script may have threads of its own
+LONGEST_IDLE_S = 30.0
 LONGEST_REPLY = 8 * 1024 * 1024  # bytes; a full user list of a large site is far below
 
 X509_V_ERR_CERT_NOT_YET_VALID = 9
@@ -56,10 +64,10 @@ class Reply:
     """A complete HTTP reply."""
 
     status: int
-    body: bytes
+    body: bytes = field(repr=False)
     location: str = ""
     """Where a redirect, which is not followed, points to."""
-    hide: tuple[str, ...] = ()
+    hide: tuple[str, ...] = field(default=(), repr=False)
     """Texts that no error may repeat, even when the server does: token, password, number."""
 
     def json(self) -> Any:
@@ -82,20 +90,32 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """The real transport. Thread-safe for as many threads as there are CONNECTIONS.
+    """The real transport. Thread-safe.
 
-    `verify` is "system", a path to a CA file, or "sha256:HEX" for a pinned certificate.
+    `verify` is "system", a path to a CA file, "sha256:HEX" for a pinned certificate, or None to
+    trust anybody (only a script may ask for that, no configuration can).
     `timeout_s` bounds each request from name resolution to the last byte of the body.
+    `in_turn` keeps both CONNECTIONS warm; without it one caller stays on one connection, and
+    each of up to SCRIPT_CONNECTIONS threads on its own.
     Raises OSError or ssl.SSLError when the CA file cannot be used.
     """
 
-    def __init__(self, url: str, *, verify: str = "system", timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        verify: str | None = "system",
+        timeout_s: float = 5.0,
+        in_turn: bool = True,
+    ) -> None:
         self._base = url.rstrip("/") + "/api/v3/"
         self._timeout_s = timeout_s
+        self._in_turn = in_turn
+        self._used_at = time.monotonic()
         context, fingerprint = None, None
         if urlsplit(url).scheme == "https":
             context, fingerprint = _tls(verify)
-        adapter = _Adapter(context, fingerprint)
+        adapter = _Adapter(context, fingerprint, in_turn=in_turn)
         self._session = _Session()
         self._session.trust_env = False
         for scheme in ("http://", "https://"):  # not the base: its spelling may be normalised
@@ -109,12 +129,13 @@ class HttpTransport:
     ) -> Reply:
         """Exchange one request for one complete reply; raises ValtError."""
         with exchange_deadline(self._timeout_s):
+            self._drop_what_idled()
             try:
                 return self._exchange(method, path, query, body)
             except ConnectionLost:
                 # A kept-alive connection that the server has closed in the meantime: reading
-                # again is harmless, anything else is for the controller to resolve.
-                if method != "GET":
+                # again is harmless, and so is a log-in; anything else the caller must resolve.
+                if (method != "GET" and path != "login") or time_left() == 0:
                     raise
                 self._session.close()  # the other idle connection is likely to be dead, too
                 return self._exchange(method, path, query, body)
@@ -122,6 +143,8 @@ class HttpTransport:
     def _exchange(
         self, method: str, path: str, query: dict[str, str], body: object | None
     ) -> Reply:
+        if time_left() == 0:
+            raise NotSentInTime("the time for the server's answer was over; nothing was sent")
         try:
             response = self._session.request(
                 method,
@@ -151,15 +174,48 @@ class HttpTransport:
             raise BadReply("the server's reply is too long to be VALT's")
         return Reply(response.status_code, text, response.headers.get("Location", ""))
 
+    def _drop_what_idled(self) -> None:
+        """Close connections that a firewall may have forgotten without a word.
+
+        The daemon's polls keep its own alive. A script may call once an hour, and its stop must
+        not wait for a time-out to find out.
+        """
+        now = time.monotonic()
+        if not self._in_turn and now - self._used_at > LONGEST_IDLE_S:
+            self._session.close()
+        self._used_at = now
+
     def close(self) -> None:
         """Close the idle connections."""
         self._session.close()
 
 
-def _tls(verify: str) -> tuple[ssl.SSLContext, str | None]:
+class _Discreet(logging.Filter):
+    """Takes token and card number out of what urllib3 logs, for whoever turns its debug log on.
+
+    And takes out its warning that a script has more threads than are kept: it is no fault.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                re.sub(r"\b(access_token|cardNumber)=[^&\s]*", r"\1=…", arg)
+                if isinstance(arg, str)
+                else arg
+                for arg in record.args
+            )
+        return not str(record.msg).startswith("Connection pool is full")
+
+
+for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(_Discreet())
+
+
+def _tls(verify: str | None) -> tuple[ssl.SSLContext, str | None]:
     fingerprint = None
-    if verify.startswith("sha256:"):
-        fingerprint = verify.removeprefix("sha256:").replace(":", "").lower()
+    if verify is None or verify.startswith("sha256:"):
+        if verify is not None:
+            fingerprint = verify.removeprefix("sha256:").replace(":", "").lower()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # the pin replaces the chain, urllib3 checks it
@@ -188,7 +244,7 @@ class _Dialled:
             raise _why_untrusted(e, self.host) from None
         except urllib3.exceptions.SSLError:
             raise TlsUntrusted(
-                f"the certificate of {self.host} is not the pinned one (valt.verify)"
+                f"the certificate of {self.host} is not the pinned one (verify)"
             ) from None
         except TimeoutError:
             raise Unreachable(f"no answer from {self.host} port {self.port} in time") from None
@@ -209,11 +265,11 @@ def _why_untrusted(e: ssl.SSLCertVerificationError, host: str) -> TlsUntrusted:
         return TlsUntrusted(f"the certificate of {host} has expired")
     if code in _SELF_SIGNED:
         return TlsUntrusted(
-            f"the certificate of {host} is signed by itself: set valt.verify to its CA file or pin"
+            f"the certificate of {host} is signed by itself: set verify to its CA file or pin"
         )
     if code in _NO_ISSUER:
         return TlsUntrusted(
-            f"the certificate of {host} is from an unknown issuer: set valt.verify to its CA file"
+            f"the certificate of {host} is from an unknown issuer: set verify to its CA file"
         )
     if code in _WRONG_NAME:
         return TlsUntrusted(f"the certificate of {host} is made out to another name")
@@ -225,18 +281,31 @@ class _PlainConnection(_Dialled, HTTPConnection):
 
 
 class _TlsConnection(_Dialled, HTTPSConnection):
-    pass
+    def connect(self) -> None:
+        super().connect()
+        # Who trusts anybody has said so, and needs no warning of urllib3 at each connection.
+        self.is_verified = True
 
 
 class _PlainPool(urllib3.HTTPConnectionPool):
     ConnectionCls = _PlainConnection
-    # First in, first out: the connections take turns and stay warm.
-    QueueCls = queue.Queue  # type: ignore[assignment]  # urllib3's type names its default
 
 
 class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
+
+
+class _PlainTurns(_PlainPool):
+    # First in, first out: the connections take turns and stay warm.
+    QueueCls = queue.Queue  # type: ignore[assignment]  # urllib3's type names its default
+
+
+class _TlsTurns(_TlsPool):
     QueueCls = queue.Queue  # type: ignore[assignment]
+
+
+_LATEST = {"http": _PlainPool, "https": _TlsPool}
+_IN_TURN = {"http": _PlainTurns, "https": _TlsTurns}
 
 
 class _Session(requests.Session):
@@ -245,13 +314,17 @@ class _Session(requests.Session):
 
 
 class _Adapter(HTTPAdapter):
-    def __init__(self, context: ssl.SSLContext | None, fingerprint: str | None) -> None:
+    def __init__(
+        self, context: ssl.SSLContext | None, fingerprint: str | None, *, in_turn: bool
+    ) -> None:
         self._context, self._fingerprint = context, fingerprint
-        super().__init__(pool_connections=1, pool_maxsize=CONNECTIONS, max_retries=0)
+        self._pools = _IN_TURN if in_turn else _LATEST
+        size = CONNECTIONS if in_turn else SCRIPT_CONNECTIONS
+        super().__init__(pool_connections=1, pool_maxsize=size, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
     def get_connection_with_tls_context(
         self, request: Any, verify: Any, proxies: Any = None, cert: Any = None

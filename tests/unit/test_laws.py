@@ -18,7 +18,7 @@ import ivsd
 PACKAGE = Path(ivsd.__file__).parent
 
 # What a layer may know of ivsd beside itself. `ivsd` alone is for its `__version__`.
-VOCABULARY = ("ivsd.events", "ivsd.valt.model", "ivsd.valt.errors")
+VOCABULARY = ("ivsd.events", "ivsd.valt.model", "ivsd.valt.errors", "ivsd.valt.address")
 ALLOWED = {
     "ivsd.inputs": (*VOCABULARY, "ivsd.gpio_factory", "ivsd.__version__"),
     "ivsd.outputs": (*VOCABULARY, "ivsd.gpio_factory", "ivsd.__version__"),
@@ -27,6 +27,7 @@ ALLOWED = {
     "ivsd.controller": VOCABULARY,
     "ivsd.events": ("ivsd.valt.model", "ivsd.valt.errors"),
     "ivsd.gpio_factory": (),
+    "ivsd.ivs": (*VOCABULARY, "ivsd.valt", "ivsd.appliance"),
 }
 IMPURE = {
     *("time", "datetime", "random", "secrets", "uuid"),
@@ -178,6 +179,8 @@ def test_the_walk_found_the_whole_house() -> None:
         ("ivsd.valt.simulator.bad", "from ivsd.valt.model import Secret"),
         ("ivsd.valt.simulator.bad", "from ..model import Secret"),
         ("ivsd.valt.simulator.bad", "from ivsd import __version__"),
+        ("ivsd.ivs.bad", "from ivsd.controller import Controller"),
+        ("ivsd.ivs.bad", "from ivsd.config import load"),
         ("ivsd.controller.bad", "import time"),
         ("ivsd.controller.bad", "from threading import Lock"),
         ("ivsd.controller.bad", "import os.path"),
@@ -210,6 +213,7 @@ def test_a_module_that_breaks_a_law_is_found(name: str, source: str) -> None:
         ("ivsd.valt.simulator.good", "import time\nfrom . import state\nnow = time.time()"),
         ("ivsd.controller.good", "from ivsd.events import Ask\nfrom ivsd.valt.model import User"),
         ("ivsd.daemon", "from ivsd.inputs import reader\nfrom ivsd.outputs import player"),
+        ("ivsd.ivs.good", "from ivsd.valt.session import Session\nimport time\nt = time.time()"),
         ("ivsd.config.good", "import yaml\nfrom ivsd.outputs.lamp import Colour"),
     ],
 )  # fmt: skip

@@ -20,6 +20,7 @@ from ivsd.valt.errors import (
     LogInRefused,
     NotAllowed,
     NotFound,
+    NotValt,
     Refused,
     RoomNotFound,
     ServerFailed,
@@ -27,11 +28,15 @@ from ivsd.valt.errors import (
     ValtError,
 )
 from ivsd.valt.model import (
+    Camera,
+    NewGroup,
     RecordingId,
+    Retention,
     Room,
     RoomInfo,
     RoomState,
     RoomStatus,
+    Schedule,
     Secret,
     User,
     Version,
@@ -87,6 +92,13 @@ ENDPOINTS = {
     "room_info": Endpoint("GET rooms/info/4", lambda c: c.room_info(4)),
     "users_with_card": Endpoint(
         "GET admin/users", lambda c: c.users_with_card(Secret("2580"), V6_5)
+    ),
+    "users": Endpoint("GET admin/users", lambda c: c.users()),
+    "user": Endpoint("GET admin/users/12", lambda c: c.user(12)),
+    "cameras": Endpoint("GET admin/rooms/4/cameras", lambda c: c.cameras(4)),
+    "schedules": Endpoint("GET schedule", lambda c: c.schedules(4)),
+    "create_group": Endpoint(
+        "POST admin/user_groups", lambda c: c.create_group(NewGroup("Trainees", 1, 2), V6_6)
     ),
     "start": Endpoint("POST rooms/4/record/start", lambda c: c.start(4, "Interview")),
     "stop": Endpoint("POST rooms/4/record/stop", lambda c: c.stop(4)),
@@ -218,7 +230,7 @@ def test_room_info_tells_name_recording_and_its_time(
     assert client.room_info(4) == RoomInfo(room)
     recording = valt.world.start(4, "Interview").id
     now[0] += 37
-    assert client.room_info(4) == RoomInfo(room, recording, 37.0)
+    assert client.room_info(4) == RoomInfo(room, recording, 37.0, has_recording=True)
 
 
 @both_generations
@@ -262,6 +274,176 @@ def test_a_room_is_locked_and_unlocked(simulate: Simulate, enter: Enter, version
     assert valt.world.view(4).locked_by == 3
     client.unlock(4)
     assert valt.world.view(4).locked_by is None
+
+
+# ---- what the server holds --------------------------------------------------------------------
+
+
+@both_generations
+def test_a_user_is_read_as_the_server_describes_it(
+    simulate: Simulate, enter: Enter, version: str
+) -> None:
+    client = enter(simulate(version))
+    user = client.user(12)
+    assert user == ALICE
+    assert (user.as_sent["name"], user.as_sent["card_number"]) == ("alice", "0004711001")
+    with pytest.raises(NotFound):
+        client.user(99)
+
+
+@both_generations
+def test_all_users_are_listed(simulate: Simulate, enter: Enter, version: str) -> None:
+    users = enter(simulate(version)).users()
+    assert [user.id for user in users] == [12, 13, 14, 3]
+    assert users[0].as_sent["card_number"] == "0004711001"
+
+
+def test_what_a_swipe_finds_has_no_number_in_the_clear(simulate: Simulate, enter: Enter) -> None:
+    [user] = enter(simulate()).users_with_card(Secret("0004711001"), V6_5)
+    assert user.as_sent == {}
+
+
+@both_generations
+def test_the_cameras_of_a_room_are_listed(simulate: Simulate, enter: Enter, version: str) -> None:
+    client = enter(simulate(version))
+    cameras = client.cameras(4)
+    assert [(camera.id, camera.as_sent["ip"]) for camera in cameras] == [
+        (61, "192.0.2.61"),
+        (62, "192.0.2.62"),
+    ]
+    assert client.cameras(7) == []
+    with pytest.raises(RoomNotFound, match="99"):
+        client.cameras(99)
+
+
+def test_nothing_that_is_shown_of_a_camera_user_or_room_is_what_the_server_sent(
+    simulate: Simulate, enter: Enter
+) -> None:
+    client = enter(simulate())
+    shown = repr([client.cameras(4), client.users(), client.user(12), client.rooms()])
+    for secret in ("viewer", "0004711001", "2580", "192.0.2.61"):
+        assert secret not in shown
+
+
+@pytest.mark.parametrize("version", ["5.9.0", "6.4.1", "6.5.2"])
+def test_schedules_are_read_in_both_shapes(simulate: Simulate, enter: Enter, version: str) -> None:
+    valt = simulate(version)
+    begin = int(valt.world.born) + 3600
+    client = enter(valt)
+    assert client.schedules(9) == [Schedule("Monday seminar", begin, begin + 3600)]
+    assert client.schedules(4) == []
+
+
+NO_ROOMS: list[Any] = [[], {}, "4", 4]
+
+
+@pytest.mark.parametrize(
+    ("where", "here"),
+    [
+        ({"room": {"id": 4, "name": "A"}}, True),
+        ({"room": {"id": 7, "name": "B"}}, False),
+        ({"rooms": [{"id": 7}, {"id": 4}]}, True),
+        ({"rooms": [{"id": 7}, None, 4]}, False),
+        ({"rooms": None, "room": {"id": 4}}, True),
+        *(({"rooms": value}, False) for value in NO_ROOMS),
+        *(({"room": value}, False) for value in (*NO_ROOMS, None, {"id": "4"})),
+        ({}, False),
+    ],
+)
+def test_a_schedule_is_in_the_rooms_it_names(where: dict[str, Any], here: bool) -> None:
+    client = answered({"data": {"schedules": [PLAN | where]}})
+    assert client.schedules(4) == ([Schedule("Mon", 1, 2)] if here else [])
+
+
+def test_a_schedule_of_another_room_may_be_as_wrong_as_it_likes() -> None:
+    wrong = {"name": 7, "start_at": None, "room": {"id": 9}}
+    client = answered({"data": {"schedules": [wrong, PLAN | {"room": {"id": 4}}]}})
+    assert client.schedules(4) == [Schedule("Mon", 1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("version", "template"),
+    [
+        (V5_9, {"information": "30", "marker": "71"}),
+        (V6_4, {"information": 30, "comment": 71}),
+        (V6_6, {"information": 30, "comment": 71}),
+        (UNKNOWN, {"information": 30, "comment": 71}),
+    ],
+)
+def test_a_group_has_the_templates_of_the_servers_version(
+    version: Version, template: dict[str, object]
+) -> None:
+    transport = Canned({"data": {"id": 8}})
+    assert Client(transport).create_group(NewGroup("Trainees", 30, 71), version) == 8
+    assert [body for *_, body in transport.asked] == [{"name": "Trainees", "template": template}]
+
+
+def test_a_group_is_sent_with_all_that_is_set_and_nothing_else() -> None:
+    transport = Canned({"data": {"id": 8}})
+    group = NewGroup(
+        "Trainees",
+        30,
+        71,
+        rights=("general", "general--home"),
+        max_record_duration_min=180,
+        rooms=(4, 7),
+        video_users=(12,),
+        video_groups=(),
+        retention=Retention("days", amount=365),
+    )
+    Client(transport).create_group(group, V6_6)
+    [(_, _, _, body)] = transport.asked
+    assert json.loads(json.dumps(body)) == {
+        "name": "Trainees",
+        "template": {"information": 30, "comment": 71},
+        "rights": ["general", "general--home"],
+        "max_record_duration": 180,
+        "rooms": [4, 7],
+        "video_access": {"users": [12], "user_groups": []},
+        "retention": {"type": "days", "for": 365},
+    }
+
+
+@pytest.mark.parametrize(
+    ("retention", "sent"),
+    [
+        (Retention("infinitely"), {"type": "infinitely"}),
+        (Retention("until", until="12-31-2027"), {"type": "until", "until": "12-31-2027"}),
+        (Retention("hours", amount=5), {"type": "hours", "for": 5}),
+    ],
+)
+def test_a_retention_is_sent_with_what_belongs_to_its_type(
+    retention: Retention, sent: dict[str, object]
+) -> None:
+    transport = Canned({"data": {"id": 8}})
+    Client(transport).create_group(NewGroup("Trainees", 1, 2, retention=retention), V6_6)
+    [(_, _, _, body)] = transport.asked
+    assert isinstance(body, dict)
+    assert body["retention"] == sent
+
+
+@both_generations
+def test_a_group_is_made(simulate: Simulate, enter: Enter, version: str) -> None:
+    valt = simulate(version)
+    client = enter(valt)
+    group = NewGroup("Trainees", 30, 71, rooms=(4,), retention=Retention("until", "12-31-2027"))
+    id_ = client.create_group(group, Version.parse(version))
+    assert valt.world.groups.get(id_).name == "Trainees"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("lock", {}),
+        ("lock", {"foo": 1}),
+        ("lock", {"id": 4, "locked_by": None}),
+        ("unlock", {}),
+        ("unlock", {"id": 4, "locked_by": 3}),
+    ],
+)
+def test_a_lock_that_is_not_confirmed_is_a_bad_reply(name: str, data: dict[str, Any]) -> None:
+    with pytest.raises(BadReply, match="does not say"):
+        ENDPOINTS[name].call(answered({"data": data}))
 
 
 @pytest.mark.parametrize("action", ["stop", "pause", "resume", "lock", "unlock"])
@@ -320,10 +502,10 @@ OUTCOMES: dict[str, tuple[Fault, type[ValtError]]] = {
     ),
     "500": (Fault("status", status=500), ServerFailed),
     "502 of a proxy": (Fault("status", status=502, body="<html>Bad Gateway"), ServerFailed),
-    "302": (Fault("status", status=302), BadReply),
+    "302": (Fault("status", status=302), NotValt),
     "a web page": (Fault("html"), BadReply),
-    "404 with a web page": (Fault("status", status=404, body="<html>Not Found"), BadReply),
-    "400 of a TLS port": (Fault("status", status=400, body="<html>plain HTTP"), BadReply),
+    "404 with a web page": (Fault("status", status=404, body="<html>Not Found"), NotValt),
+    "400 of a TLS port": (Fault("status", status=400, body="<html>plain HTTP"), NotValt),
     "half a JSON": (Fault("not_json"), BadReply),
     "empty": (Fault("empty"), BadReply),
     "data null": (Fault("null_data"), BadReply),
@@ -353,7 +535,7 @@ def test_outcome(simulate: Simulate, connect: Connect, name: str, outcome: str) 
         return
     if name == "log_in" and expected is Unauthorized:
         expected = LogInRefused
-    if name in ("room_status", "room_info") and expected is NotFound:
+    if name in ("room_status", "room_info", "cameras") and expected is NotFound:
         expected = RoomNotFound
     with pytest.raises(ValtError) as error:
         ENDPOINTS[name].call(client)
@@ -378,6 +560,7 @@ def test_outcome(simulate: Simulate, connect: Connect, name: str, outcome: str) 
         (LogInRefused, False, LinkFault.NO_LOGIN),
         (ServerFailed, True, LinkFault.SERVER),
         (BadReply, True, LinkFault.SERVER),
+        (NotValt, False, LinkFault.SERVER),
         (ConnectionLost, True, LinkFault.NO_LINK),
     ],
 )
@@ -414,12 +597,24 @@ NO_TOKEN: list[Any] = [None, True, 5, [], {}, "", "\ud800"]
 NO_ID: list[Any] = [None, True, 1.5, [], {}, "", "\ud800"]
 NO_WORD: list[Any] = [None, True, 1, [], {}]
 NO_LIST: list[Any] = [None, {}, "x", [1], [None], [{}], [{"id": "4"}], [{"id": True}]]
+NO_TIME: list[Any] = [None, True, "1780003600", 1.5, 10**12, [], {}]
+PLAN: dict[str, Any] = {"name": "Mon", "start_at": 1, "stop_at": 2}
+HERE: dict[str, Any] = PLAN | {"room": {"id": 4}}
 NO_OBJECT: list[Any] = [{"data": []}, {"data": "text"}, []]
 WRONG: dict[str, list[Any]] = {
     "log_in": [{"data": {"access_token": value}} for value in NO_TOKEN],
     "rooms": [{"data": {"rooms": value}} for value in NO_LIST],
     "room_status": [{"data": {"status": value}} for value in NO_WORD],
     "users_with_card": [{"data": value} for value in NO_LIST],
+    "users": [{"data": value} for value in NO_LIST],
+    "user": [{"data": value} for value in NO_LIST if value != "x"],
+    "cameras": [{"data": {"cameras": value}} for value in NO_LIST],
+    "schedules": [
+        *({"data": {"schedules": value}} for value in NO_LIST[:5]),
+        *({"data": {"schedules": [HERE | {"start_at": value}]}} for value in NO_TIME),
+        *({"data": {"schedules": [HERE | {"stop_at": value}]}} for value in NO_TIME),
+    ],
+    "create_group": [{"data": {"id": value}} for value in (*NO_ID[:5], "8")],
     **{
         name: [{"data": {"id": value}} for value in NO_ID]
         for name in ("start", "stop", "pause", "resume")
@@ -448,13 +643,23 @@ def test_a_value_of_the_wrong_type_is_a_bad_reply(name: str, body: object) -> No
 )
 def test_a_recording_time_that_is_no_number_of_seconds_is_unknown(time_s: object) -> None:
     info = answered({"data": {"name": "A", "recording": {"id": 1, "time": time_s}}}).room_info(4)
-    assert info == RoomInfo(Room(4, "A"), 1, None)
+    assert info == RoomInfo(Room(4, "A"), 1, None, has_recording=True)
 
 
 @pytest.mark.parametrize("recording", [None, [], "x", 1, True, {}])
 def test_a_recording_of_the_wrong_type_is_none(recording: object) -> None:
-    body = {"data": {"name": "A", "recording": recording}}
-    assert answered(body).room_info(4) == RoomInfo(Room(4, "A"), None, None)
+    body = {"data": {"name": "A", "has_recording": True, "recording": recording}}
+    assert answered(body).room_info(4) == RoomInfo(Room(4, "A"), has_recording=True)
+
+
+def test_a_room_that_does_not_say_whether_it_records_is_in_doubt() -> None:
+    info = answered({"data": {"id": 4, "name": "A"}}).room_info(4)
+    assert (info.room.name, info.has_recording) == ("A", None)
+
+
+def test_the_flag_of_a_room_counts_more_than_a_recording_left_over() -> None:
+    body = {"data": {"name": "A", "has_recording": False, "recording": {"id": 1, "time": 3}}}
+    assert answered(body).room_info(4) == RoomInfo(Room(4, "A"))
 
 
 @pytest.mark.parametrize("id_", [None, True, 1.5, [], {}, ""])
@@ -466,7 +671,8 @@ def test_a_status_with_a_recording_id_of_the_wrong_type_names_none(id_: object) 
 
 def test_a_room_whose_name_is_null_has_no_name() -> None:
     assert answered({"data": {"rooms": [{"id": 4, "name": None}]}}).rooms() == [Room(4, "")]
-    assert answered({"data": {"id": 4, "name": None}}).room_info(4) == RoomInfo(Room(4, ""))
+    body = {"data": {"id": 4, "name": None, "has_recording": False}}
+    assert answered(body).room_info(4) == RoomInfo(Room(4, ""))
 
 
 # ---- the server's own words -------------------------------------------------------------------
@@ -708,6 +914,9 @@ DATA = st.one_of(
               SCALARS, objects("id", "time")),
     st.builds(lambda rooms: {"rooms": rooms}, st.lists(objects("id", "name"), max_size=3)),
     st.lists(objects("id", "name", "display_name", "card_number"), max_size=3),
+    st.builds(lambda cameras: {"cameras": cameras}, st.lists(objects("id", "name"), max_size=3)),
+    st.builds(lambda plans: {"schedules": plans},
+              st.lists(objects("name", "start_at", "stop_at", "room", "rooms"), max_size=3)),
 )  # fmt: skip
 BODIES = st.one_of(
     st.builds(lambda data: json.dumps({"data": data}).encode(), DATA),
@@ -749,6 +958,18 @@ def is_info(value: object) -> bool:
     )
 
 
+def is_camera(value: object) -> bool:
+    return isinstance(value, Camera) and type(value.id) is int
+
+
+def is_schedule(value: object) -> bool:
+    return (
+        isinstance(value, Schedule)
+        and isinstance(value.name, str)
+        and type(value.start_at) is type(value.stop_at) is int
+    )
+
+
 def is_nothing(value: object) -> bool:
     return value is None
 
@@ -760,6 +981,11 @@ DOCUMENTED: dict[str, Callable[[Any], bool]] = {
     "room_status": is_status,
     "room_info": is_info,
     "users_with_card": lambda users: isinstance(users, list) and all(map(is_user, users)),
+    "users": lambda users: isinstance(users, list) and all(map(is_user, users)),
+    "user": is_user,
+    "cameras": lambda cameras: isinstance(cameras, list) and all(map(is_camera, cameras)),
+    "schedules": lambda plans: isinstance(plans, list) and all(map(is_schedule, plans)),
+    "create_group": lambda id_: type(id_) is int,
     **dict.fromkeys(("start", "stop", "pause", "resume"), is_recording_id),
     **dict.fromkeys(("lock", "unlock", *(n for n in ENDPOINTS if "marker" in n)), is_nothing),
 }

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -32,6 +33,7 @@ from ivsd.valt.errors import (
     ConnectionLost,
     LinkFault,
     NoReply,
+    NotSentInTime,
     Refused,
     TlsUntrusted,
     Unreachable,
@@ -39,6 +41,7 @@ from ivsd.valt.errors import (
 )
 from ivsd.valt.model import Secret, Version
 from ivsd.valt.simulator import Fault, Simulator
+from ivsd.valt.sockets import exchange_deadline
 from ivsd.valt.transport import LONGEST_REPLY, HttpTransport, Reply
 
 TIMEOUT_S = 0.3
@@ -197,6 +200,25 @@ def test_one_thread_uses_two_connections_in_turn(simulate: Simulate, connect: Co
     for _ in range(6):
         get(transport)
     assert [entry.connection for entry in valt.requests] == [1, 2, 1, 2, 1, 2]
+
+
+def test_a_script_stays_on_one_connection(simulate: Simulate, connect: Connect) -> None:
+    valt = simulate()
+    transport = connect(valt.url, in_turn=False)
+    for number in range(20):
+        post(transport) if number % 2 else get(transport)
+    assert valt.connections == 1
+
+
+def test_each_thread_of_a_script_stays_on_a_connection(
+    simulate: Simulate, connect: Connect
+) -> None:
+    valt = simulate(delay_s=0.02)
+    transport = connect(valt.url, in_turn=False)
+    with ThreadPoolExecutor(5) as threads:
+        for _ in range(3):
+            assert {r.status for r in threads.map(lambda _: get(transport), range(5))} == {401}
+    assert valt.connections == 5
 
 
 def test_ten_requests_from_two_threads_use_two_connections(
@@ -447,6 +469,22 @@ def test_the_exchange_ends_at_the_deadline_with(
     assert str(error.value) == f"no answer from the server within {TIMEOUT_S} s"
     assert error.value.may_have_happened
     assert len(valt.requests) == 2
+
+
+def test_several_exchanges_share_the_callers_deadline(simulate: Simulate, connect: Connect) -> None:
+    valt = simulate(delay_s=0.15)
+    transport = connect(valt.url, timeout_s=2)
+    began = time.monotonic()
+    with exchange_deadline(0.4):
+        get(transport)
+        get(transport)
+        with pytest.raises(NoReply):
+            get(transport)
+        assert time.monotonic() - began < 0.7
+        with pytest.raises(NotSentInTime):
+            post(transport)
+    assert len(valt.requests) == 3  # the last one was not sent any more
+    assert get(transport).status == 401  # and the deadline ended with its block
 
 
 @pytest.mark.parametrize("warm", [True, False])
@@ -834,6 +872,15 @@ def test_a_certificate_of_the_configured_authority_is_trusted(
 ) -> None:
     valt = simulate(ssl_context=authority.server("127.0.0.1"))
     assert get(connect(valt.url, verify=authority.path)).status == 401
+
+
+def test_any_certificate_is_good_for_who_asks_for_none(
+    simulate: Simulate, connect: Connect, authority: Authority
+) -> None:
+    valt = simulate(ssl_context=authority.server("elsewhere.example"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert get(connect(valt.url, verify=None)).status == 401
 
 
 def test_a_certificate_signed_by_itself_is_not_trusted(
