@@ -8,7 +8,7 @@ import logging
 import os
 import platform
 
-from tests.bench import latency, process
+from tests.bench import latency, process, scripting
 
 
 def main() -> None:
@@ -23,6 +23,9 @@ def main() -> None:
     latency.press_to_server(0.0)
     latency.press_to_server(0.02)
     latency.press_to_light()
+    scripting.requests_and_connections()
+    scripting.wall_time(0.0)
+    scripting.wall_time(0.02)
     process.start_without_network()
     process.memory_and_idle(args.idle_s)
 
