@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 
 from ivsd.valt.client import Client
 from ivsd.valt.errors import BadReply, Refused, ValtError
-from ivsd.valt.model import RecordingId, RoomInfo, Secret, Version
+from ivsd.valt.model import RecordingId, RoomInfo, RoomState, Secret, Version
 from ivsd.valt.sockets import exchange_deadline, time_left
 
 START_SHARE = 3 / 4  # of a call's time; the rest is for finding out what became of a lost start
@@ -33,18 +34,26 @@ def start(client: Client, room: int, name: str, author: int | None) -> Recording
             raise
         seen, pause_s = "cannot be read: it may be recording", LOOK_AGAIN_S
         while time_left():
-            try:
-                info = client.room_info(room)
-            except ValtError:
-                pass  # the server that lost our answer may need a moment
-            else:
-                age_s, oldest_s = info.time_s, time.monotonic() - began + ROUNDING_S
-                if info.recording is not None and age_s is not None and age_s <= oldest_s:
-                    return info.recording
-                seen = "shows an older recording" if info.recording else "shows no recording"
+            with contextlib.suppress(ValtError):  # the server may need a moment
+                ours, seen = _look(client, room, time.monotonic() - began + ROUNDING_S)
+                if ours is not None:
+                    return ours
             time.sleep(min(pause_s, time_left() or 0.0))
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         raise type(lost)(f"{lost}; room {room} {seen}") from None
+
+
+def _look(client: Client, room: int, oldest_s: float) -> tuple[RecordingId | None, str]:
+    """Return the room's recording if it is not older than that, and in words what there is."""
+    info = client.room_info(room)
+    if info.recording is None:
+        return None, "shows no recording"
+    if info.time_s is None or info.time_s > oldest_s:
+        return None, "shows an older recording"
+    # A pause sets the time back to 0 (valt-api 5.2), and nobody pauses within a second.
+    if client.room_status(room).state is RoomState.PAUSED:
+        return None, "shows a paused recording"
+    return info.recording, ""
 
 
 def add_marker(
