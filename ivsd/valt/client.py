@@ -107,14 +107,21 @@ class Client:
         """Find who has this badge number or PIN (valt-api 5.13, decision 17).
 
         From 6.5 the server filters; before, it would ignore the filter and send everybody.
-        So the number is compared here in every case, and an unset one never matches.
+        So the number is compared here, and an unset one never matches. Only where the server
+        has filtered and does not tell the number (its key on VALT 6 was never seen, 13 no. 18)
+        is its one match taken as it is.
         """
         query = {"cardNumber": card.reveal()} if version.at_least(6, 5) else {}
         reply = self._get(USERS, query)
         users = replies.payload(replace(reply, hide=(*reply.hide, card.reveal())))
-        found = [replies.user(item) for item in replies.items(users)]
+        found = replies.items(users)
+        untold = bool(query) and len(found) == 1 and not found[0].keys() & replies.CARD_KEYS
         # A press needs no more of them, and the list as sent holds numbers in the clear.
-        return [replace(user, as_sent={}) for user in found if user.card_number == card]
+        return [
+            replace(user, as_sent={})
+            for user in map(replies.user, found)
+            if untold or user.card_number == card
+        ]
 
     def users(self) -> list[User]:
         """List all users (valt-api 5.12)."""

@@ -24,6 +24,7 @@ from ivsd.valt.model import Camera, RecordingId, Room, Schedule, Secret, User
 from ivsd.valt.transport import Reply
 
 LONGEST_S = 1e9  # thirty years of recording: beyond it, it is no number of seconds
+CARD_KEYS = {"card_number", "cardNumber"}
 LATEST_S = 1e11  # the year 5138: beyond it, it is no time
 
 # -- the envelope -----------------------------------------------------------------------------

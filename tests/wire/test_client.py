@@ -862,6 +862,23 @@ def test_a_card_number_that_is_a_number_is_compared_as_text() -> None:
     assert answered(users).users_with_card(Secret("2580"), V6_4) == [User(1, "a", Secret("2580"))]
 
 
+@pytest.mark.parametrize(
+    ("version", "users", "found"),
+    [
+        (V6_5, [{"id": 1, "name": "a"}], [1]),
+        (V6_5, [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}], []),
+        (V6_5, [{"id": 1, "name": "a", "card_number": None}], []),
+        (V6_4, [{"id": 1, "name": "a"}], []),
+    ],
+)
+def test_the_one_match_of_a_filter_is_taken_where_the_number_is_not_told(
+    version: Version, users: list[Any], found: list[int]
+) -> None:
+    """valt-api 5.13: the number is checked again when the field is present."""
+    users_found = answered({"data": users}).users_with_card(Secret("2580"), version)
+    assert [user.id for user in users_found] == found
+
+
 @pytest.mark.parametrize("unset", [None, ""])
 @pytest.mark.parametrize("asked", ["", "None", "null", "0"])
 def test_an_unset_card_never_matches(unset: object, asked: str) -> None:

@@ -696,7 +696,7 @@ def test_an_older_recording_is_not_taken_for_a_lost_start(
 ) -> None:
     clock = LateClock()
     server = serve(version, clock=clock)
-    valt = connect_to(server, timeout=0.8)
+    valt = connect_to(server, timeout=0.3)
     server.world.start(4, "Somebody else's")
     clock.ahead_s = age_s
     if state == "paused":
@@ -714,7 +714,7 @@ def test_an_older_recording_whose_time_was_reset_by_a_pause_is_not_taken_for_a_l
     """The documentation warns of it: pausing resets the time of the recording."""
     clock = LateClock()
     server = serve("6.5.2", f"pause_resets_time={moment}", clock=clock)
-    valt = connect_to(server, timeout=0.8)
+    valt = connect_to(server, timeout=0.3)
     server.world.start(4, "Somebody else's")
     clock.ahead_s = 600
     server.world.pause(4)

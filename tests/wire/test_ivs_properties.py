@@ -289,7 +289,7 @@ def nearly_valid(path: str) -> st.SearchStrategy[Reply]:
 
 
 examples = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
 
@@ -398,7 +398,7 @@ def test_any_reply_to_a_log_in_is_a_token_or_an_error(
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d .+")
 
 
-@settings(examples, max_examples=60)
+@settings(examples, max_examples=40)
 @given(data=st.data())
 def test_any_reply_leaves_a_log_of_whole_lines_without_secrets(
     server: Scripted, valt: ivs.valt, log: Path, data: st.DataObject
