@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # What evdev and systemd-python are built with; both come as source only.
 BUILD_PACKAGES := gcc libc6-dev linux-libc-dev python3-dev pkg-config libsystemd-dev
 
-.PHONY: help demo test check venv venv-all bench clean
+.PHONY: help demo test check docs venv venv-all bench clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -26,6 +26,9 @@ check: $(VENV)/.appliance  ## style and types
 
 bench: $(VENV)/.appliance  ## measure: press latency, light latency, start, memory, idle CPU
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+docs: $(VENV)/.base  ## write into the README what every control does
+	@$(BIN)/python .ci/readme_table.py
 
 venv: $(VENV)/.base  ## set up what the demo needs
 venv-all: $(VENV)/.appliance  ## set up what the tests need

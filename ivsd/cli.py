@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ivsd import __version__
-from ivsd.config import ConfigError, load, load_world, password
+from ivsd.config import ConfigError, load, load_world, password, salvage
 
 DEFAULT_CONFIG = Path("/etc/ivsd/ivsd.yaml")
 
@@ -52,6 +52,24 @@ def _check(args: argparse.Namespace) -> int:
     print(f"{args.file}: all right")
     if not (config.valt.password or config.valt.password_file):
         print("It holds no password: the systemd credential valt-password must bring it.")
+    return 0
+
+
+def _explain(args: argparse.Namespace) -> int:
+    from ivsd.controller.explain import explain
+    from ivsd.rules import rules_of
+
+    try:
+        load(args.file)
+    except ConfigError as e:
+        # What is wrong elsewhere (no password here, perhaps) does not change what presses mean.
+        concerned = [p for p in e.problems if p.key.split(".")[0] in ("", "controls", "recording")]
+        if concerned:
+            print(ConfigError(concerned))
+            return 1
+    parts = salvage(args.file)
+    for line in explain(rules_of(parts.controls, parts.recording, parts.badges)):
+        print(line)
     return 0
 
 
@@ -134,6 +152,12 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="explain what is wrong with a configuration file")
     check.add_argument("file", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
     check.set_defaults(run=_check)
+
+    explain = commands.add_parser(
+        "explain", help="say what every control does in every state of the room"
+    )
+    explain.add_argument("file", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+    explain.set_defaults(run=_explain)
 
     demo = commands.add_parser(
         "demo",

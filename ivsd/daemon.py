@@ -20,11 +20,10 @@ from pathlib import Path
 from ivsd.appliance import journal
 from ivsd.appliance.notify import notify
 from ivsd.config import Config, ConfigError, Salvaged, load, password, salvage, trust
-from ivsd.config.schema import Control, Inputs, Lights, Recording, Valt
+from ivsd.config.schema import Inputs, Lights, Recording, Valt
 from ivsd.controller import Controller
 from ivsd.events import (
     Ask,
-    Binding,
     Command,
     DeviceForgotten,
     Event,
@@ -40,6 +39,7 @@ from ivsd.events import (
 from ivsd.hardware import Hardware, RealHardware
 from ivsd.inputs.reader import Reader
 from ivsd.outputs.player import Player
+from ivsd.rules import rules_from, rules_of
 from ivsd.valt.client import Client
 from ivsd.valt.link import Link, Recordings
 from ivsd.valt.model import Secret
@@ -86,7 +86,7 @@ class Daemon:
         self._config: Config | None = None
         self._inputs: Inputs | None = None
         self._lights: Lights | None = None
-        self._controller = Controller(Rules(bindings={}))
+        self._controller = Controller(Rules({}))
         self._link: Link | None = None
         self._linked_by: tuple[Valt, int | str, Recording, Secret] | None = None
         self._reader: Reader | None = None
@@ -199,8 +199,8 @@ class Daemon:
         """Come up with a wrong configuration: show it, and answer every press with it."""
         self._use_hardware(parts.inputs, parts.lights)
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        rules = Rules(
-            bindings=_bindings(parts.controls),
+        rules = replace(
+            rules_of(parts.controls, parts.recording, parts.badges),
             config_problem=f"the configuration is wrong: {problems[0]}{more}",
         )
         self._step(Reconfigured(rules, new_room=True))
@@ -283,19 +283,3 @@ class Daemon:
             self._queue.put(_Crash(args.thread.name, args.exc_value))
         else:
             threading.__excepthook__(args)
-
-
-def rules_from(config: Config) -> Rules:
-    """Take from the configuration what decides the meaning of presses."""
-    return Rules(
-        bindings=_bindings(config.controls),
-        default_author=config.recording.author,
-        reply_timeout_s=config.valt.timeout_s,
-    )
-
-
-def _bindings(controls: dict[str, Control]) -> dict[str, Binding]:
-    return {
-        name: Binding(control.action, control.name, control.colour)
-        for name, control in controls.items()
-    }

@@ -7,6 +7,7 @@ Times named `at`, `sent_at` and `..._before` are seconds of the monotonic clock.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,15 +30,55 @@ class Action(StrEnum):
     LOCK = "lock"
     UNLOCK = "unlock"
     LOCK_TOGGLE = "lock_toggle"
+    SHOW_STATUS = "show_status"
+
+    @property
+    def is_toggle(self) -> bool:
+        """Whether its meaning depends on what the person sees."""
+        return self.value.endswith("_toggle")
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """An action as a control has it; marker name and colour matter to markers only."""
+    """An action as a control has it; marker name and colour matter to markers only.
+
+    The name may use {count}, the number of the marker in its recording, and {time}, its position.
+    """
 
     action: Action
     marker_name: str = ""
     marker_colour: str = "red"
+
+
+class Gesture(StrEnum):
+    """What a hand can do with a control; the controller's `gestures` says when each fires."""
+
+    PRESS = "press"
+    RELEASE = "release"
+    TAP = "tap"
+    HOLD = "hold"
+    DOUBLE = "double"
+
+
+@dataclass(frozen=True, slots=True)
+class ControlRules:
+    """What a control does: for each gesture the actions, one after the other."""
+
+    actions: Mapping[Gesture, tuple[Binding, ...]]
+    hold_s: float = 1.0
+
+    @property
+    def waits(self) -> bool:
+        """Whether going down alone does not tell the gesture."""
+        return not self.actions.keys().isdisjoint((Gesture.TAP, Gesture.HOLD, Gesture.DOUBLE))
+
+
+class StopProtection(StrEnum):
+    """What it takes to stop a recording by the press of a button."""
+
+    AT_ONCE = "at_once"
+    HOLD = "hold"
+    TWICE = "twice"
 
 
 # -- events: a hand, a badge, a device --------------------------------------------------------
@@ -90,6 +131,8 @@ class DeviceLost:
 
     device: str
     problem: str
+    is_lamp: bool = False
+    """Nobody's hand is on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +212,30 @@ class Tick:
     """The deadline the controller asked for has come."""
 
 
+class WhoMayStop(StrEnum):
+    """Whose badge or PIN stops a recording."""
+
+    ANYONE = "anyone"
+    AUTHOR = "author"
+    LISTED = "listed"
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The part of the configuration that decides what presses mean."""
 
-    bindings: dict[str, Binding]
+    controls: Mapping[str, ControlRules]
     default_author: int | None = None
     reply_timeout_s: float = 5.0
     settle_s: float = 5.0
     just_started_s: float = 2.0
+    stop_protection: StopProtection = StopProtection.AT_ONCE
+    stop_hold_s: float = 2.0
+    rearm_s: float = 2.0
+    """How long a badge must be away from the reader before it counts again."""
+    who_may_stop: WhoMayStop = WhoMayStop.ANYONE
+    stoppers: frozenset[int] = frozenset()
+    """VALT user ids, for WhoMayStop.LISTED."""
     config_problem: str = ""
     """A sentence; set when the configuration is wrong, then no press can be carried out."""
 
@@ -303,6 +361,7 @@ class Receipt(StrEnum):
 
     REFUSED = "refused"
     DENIED = "denied"
+    LOCKED_OUT = "locked_out"
     MARKED = "marked"
     IGNORED = "ignored"
 
@@ -322,6 +381,8 @@ class LightView:
     records: bool = False
     pending: bool = False
     fault: str = BoxFault.STARTING
+    locked: bool = False
+    """The room is locked while it records, and somebody has asked for the status."""
     receipt: Receipt | None = None
     receipt_no: int = 0
     """Counts the receipts, so that two equal ones in a row are two."""
@@ -335,7 +396,8 @@ class LightView:
         the flicker does.
         """
         if self.room is not None:
-            return PENDING if self.pending else self.room.value
+            steady = RoomState.LOCKED if self.locked else self.room
+            return PENDING if self.pending else steady.value
         return self.fault or RoomState.UNKNOWN.value
 
 

@@ -68,6 +68,7 @@ class RealHardware:
             badges=keyboard.role in (Role.BADGE, Role.AUTO),
             pins=keyboard.role in (Role.PIN, Role.AUTO),
             grab=keyboard.grab,
+            pin_length=keyboard.pin_length,
         )
 
     def _button(self, button: Button) -> Source:

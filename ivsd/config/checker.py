@@ -57,6 +57,8 @@ class Checked(typing.Generic[T]):
         self.problems: list[Problem] = []
         self.sections: dict[str, Any] = {}
         """The top-level keys that could be built, also when the whole could not."""
+        self.kept: dict[str, list[int]] = {}
+        """Of each list the numbers of the items that could be built."""
         self._lines: dict[str, int] = {}
 
     def complain(self, key: str, text: str) -> None:
@@ -79,6 +81,11 @@ class Checked(typing.Generic[T]):
         """Whether nothing is wrong in this top-level key or as a whole."""
         keys = [problem.key for problem in self.problems]
         return not any(key == "" or key.split(".")[0] == section for key in keys)
+
+    def is_wrong_at(self, key: str) -> bool:
+        """Whether something is wrong at this key or below it."""
+        found = [problem.key for problem in self.problems]
+        return any(wrong == key or wrong.startswith(f"{key}.") for wrong in found)
 
     def note_line(self, key: str, node: yaml.Node) -> int | None:
         """Remember where a key stands; return the line it had before, if any."""
@@ -217,6 +224,7 @@ class _Walker:
             value = self.build(child, member, child_key)
             if value is not None:
                 built.append(value)
+                self._checked.kept.setdefault(key, []).append(index + 1)
         return built
 
     def _dict(self, node: yaml.Node, member: Any, key: str) -> dict[str, Any]:

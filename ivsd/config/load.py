@@ -11,15 +11,20 @@ from typing import TypeVar
 from ivsd.config.checker import Checked, read
 from ivsd.config.problems import ConfigError, Problem, nearest
 from ivsd.config.schema import (
+    Badges,
     Config,
     Control,
     Inputs,
     LampKind,
     Lights,
     Match,
+    Recording,
     Role,
+    Step,
+    Steps,
     Valt,
 )
+from ivsd.events import Action, StopProtection, WhoMayStop
 from ivsd.outputs.patterns import LIGHT_LANGUAGE
 from ivsd.valt.address import FINGERPRINT, ca_file_problem
 from ivsd.valt.model import Secret
@@ -41,6 +46,8 @@ class Salvaged:
     """
 
     controls: dict[str, Control]
+    recording: Recording
+    badges: Badges
     inputs: Inputs
     lights: Lights
 
@@ -62,7 +69,11 @@ def salvage(path: Path) -> Salvaged:
         return found if found is not None and checked.is_sound(name) else otherwise
 
     return Salvaged(
-        section("controls", {}), section("inputs", Inputs()), section("lights", Lights())
+        section("controls", {}),
+        section("recording", Recording()),
+        section("badges", Badges()),
+        section("inputs", Inputs()),
+        section("lights", Lights()),
     )
 
 
@@ -79,6 +90,12 @@ def _check(path: Path) -> Checked[Config]:
     sections = checked.sections
     if (valt := sections.get("valt")) is not None:
         _check_valt(checked, valt)
+    for name, control in (sections.get("controls") or {}).items():
+        _check_gestures(checked, f"controls.{name}", control)
+    _check_stop(checked, sections.get("recording") or Recording(), sections.get("controls") or {})
+    badges = sections.get("badges") or Badges()
+    if badges.who_may_stop is WhoMayStop.LISTED and not badges.stoppers:
+        checked.complain("badges.stoppers", "needs at least one VALT user id: nobody could stop")
     if (inputs := sections.get("inputs")) is not None:
         _check_inputs(checked, inputs)
     if (lights := sections.get("lights")) is not None:
@@ -102,6 +119,57 @@ def _check_valt(checked: Checked[Config], valt: Valt) -> None:
             there = False
         if not there:
             checked.complain("valt.password_file", f"there is no file {str(path)!r}")
+
+
+def _check_gestures(checked: Checked[Config], at: str, control: Control) -> None:
+    """Check what does not go together; a way with a problem of its own counts as given."""
+    ways = ("tap", "hold", "double", "release")
+    given = [way for way in ways if checked.has(f"{at}.{way}") and _is_set(checked, at, way)]
+    acts = checked.has(f"{at}.action") or control.action is not None
+    if not acts and not given:
+        checked.complain(at, "does nothing: give it an action, or a tap, hold, double or release")
+    for what in ("name", "colour", "then"):
+        if not acts and given and checked.has(f"{at}.{what}"):
+            text = f"belongs to an action, and there is none: put it under {given[0]}"
+            checked.complain(f"{at}.{what}", text)
+    if acts and "tap" in given:
+        checked.complain(f"{at}.tap", "is what the action does already: keep one of them")
+    if "release" in given and given[0] != "release":
+        text = f"does not go with {given[0]}: when it comes up, that is what it was"
+        checked.complain(f"{at}.release", text)
+    if "hold" not in given and checked.has(f"{at}.hold_s"):
+        checked.complain(f"{at}.hold_s", "is the time of a hold, and there is none")
+    _check_steps(checked, f"{at}.then", control.then)
+    for way in ways:
+        steps: Steps | None = getattr(control, way)
+        if steps is not None:
+            _check_steps(checked, f"{at}.{way}.then", steps.then)
+
+
+def _is_set(checked: Checked[Config], at: str, way: str) -> bool:
+    control = checked.sections["controls"][at.removeprefix("controls.")]
+    return getattr(control, way) is not None or checked.is_wrong_at(f"{at}.{way}")
+
+
+def _check_steps(checked: Checked[Config], at: str, steps: list[Step]) -> None:
+    for number, step in zip(checked.kept.get(at, []), steps, strict=True):
+        if step.action.is_toggle:
+            text = f"{step.action} can only come first: say which of the two it shall be"
+            checked.complain(f"{at}.{number}", text)
+
+
+def _check_stop(
+    checked: Checked[Config], recording: Recording, controls: dict[str, Control]
+) -> None:
+    """Where a button must be held to stop, a control that cannot be held could never stop."""
+    for name, control in controls.items():
+        for way, step in (("tap", control.tap), ("action", control)):
+            other = "hold" if control.hold else "double" if control.double else ""
+            held = way == "action" and not other
+            stops = step is not None and step.action in (Action.STOP, Action.RECORD_TOGGLE)
+            if recording.stop is StopProtection.HOLD and stops and not held:
+                text = "cannot be held to stop (recording.stop: hold): bind a stop to its hold"
+                checked.complain(f"controls.{name}.{way}", text)
 
 
 def trust(valt: Valt, path: Path) -> str:

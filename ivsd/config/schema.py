@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from ivsd.config.checker import key
-from ivsd.events import Action
+from ivsd.events import Action, StopProtection, WhoMayStop
 from ivsd.outputs.lamp import Colour
 from ivsd.outputs.patterns import Pattern
 from ivsd.valt.address import FINGERPRINT, fingerprint_problem, url_problem
@@ -32,20 +32,24 @@ def _trust(verify: bool | str) -> str | None:
     return None  # a path: looked at in `load`, which knows what it is relative to
 
 
-_NAME_PARTS = ("date", "time", "user", "room")
-
-
 def _recording_name(pattern: str) -> str | None:
+    return _template(pattern, ("date", "time", "user", "room"))
+
+
+def _template(pattern: str, parts: tuple[str, ...]) -> str | None:
     try:
         used = [part[1:] for part in string.Formatter().parse(pattern) if part[1] is not None]
     except ValueError:
         return "has a lone { or }: write {{ or }} for the sign itself"
     for name, form, conversion in used:
-        if name not in _NAME_PARTS or form or conversion:
-            return (
-                f"{{{name}}} is not known so: use {{date}}, {{time}}, {{user}} or {{room}} plainly"
-            )
+        if name not in parts or form or conversion:
+            *most, last = (f"{{{part}}}" for part in parts)
+            return f"{{{name}}} is not known so: use {', '.join(most)} or {last} plainly"
     return None if pattern.strip() else "must not be empty"
+
+
+def _marker_name(name: str) -> str | None:
+    return _template(name, ("count", "time"))
 
 
 def _marker_colour(colour: str) -> str | None:
@@ -90,16 +94,56 @@ class Recording:
         "may use {date}, {time}, {user}, {room}", "{room} {date} {time}", check=_recording_name
     )
     author: int | None = key("VALT user id of recordings that a button started", None, at_least=1)
+    stop: StopProtection = key("what stops it by a button: at_once, hold or twice",
+                               StopProtection.AT_ONCE)  # fmt: skip
+    stop_hold_s: float = key("hold the button for so long to stop", 2.0, at_least=0.5, at_most=10)
     template: dict[str, str] = key("required fields of the site's template: id -> text",
                                    factory=dict)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Control:
+class Badges:
+    """Who may do what with a badge or PIN."""
+
+    rearm_s: float = key("a badge counts again after it was away for so long", 2.0,
+                         at_least=0.5, at_most=60)  # fmt: skip
+    who_may_stop: WhoMayStop = key(
+        "whose badge or PIN stops a recording: anyone, author or listed", WhoMayStop.ANYONE
+    )
+    stoppers: list[int] = key("VALT user ids of those who may, with listed", factory=list)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that a control does."""
+
     SHORTHAND: ClassVar[str] = "action"
     action: Action = key("what it does")
-    name: str = key("name of the marker", "Marker")
+    name: str = key("name of the marker; may use {count} and {time}", "Marker", check=_marker_name)
     colour: str = key("colour of the marker (VALT 5.x)", "red", check=_marker_colour)
+
+
+@dataclass(frozen=True)
+class Steps(Step):
+    """What a control does in one way of using it."""
+
+    then: list[Step] = key("what it does after that, one by one", factory=list)
+
+
+@dataclass(frozen=True)
+class Control:
+    """What a control does when it is pressed, and in other ways of using it."""
+
+    SHORTHAND: ClassVar[str] = "action"
+    action: Action | None = key("what it does when it is pressed", None)
+    name: str = key("name of the marker; may use {count} and {time}", "Marker", check=_marker_name)
+    colour: str = key("colour of the marker (VALT 5.x)", "red", check=_marker_colour)
+    then: list[Step] = key("what it does after that, one by one", factory=list)
+    tap: Steps | None = key("what it does when it is pressed shortly", None)
+    hold: Steps | None = key("what it does when it is held", None)
+    hold_s: float = key("for so long", 1.0, at_least=0.3, at_most=30)
+    double: Steps | None = key("what it does when it is pressed twice, quickly", None)
+    release: Steps | None = key("what it does when it comes up", None)
 
 
 class Role(StrEnum):
@@ -123,6 +167,8 @@ class Match:
 class Keyboard:
     name: str = key("your name for it")
     match: Match = key("which device it is: path, id, name, port, as few as make it unique")
+    pin_length: int | None = key("a PIN is whole at so many places; without it, at Enter", None,
+                                 at_least=1, at_most=32)  # fmt: skip
     role: Role = key("badge, pin, keys, or auto (badge or PIN by its speed)", Role.AUTO)
     keys: dict[str, str] = key("key -> control, such as KEY_KPPLUS: marker", factory=dict)
     grab: bool = key("take it for ivsd alone, so that nothing is typed elsewhere", True)
@@ -199,6 +245,7 @@ class Config:
     valt: Valt = key("the VALT server")
     room: int | str = key("id or name of the room this box belongs to")
     recording: Recording = key("how recordings are made", factory=Recording)
+    badges: Badges = key("badges and PINs", factory=Badges)
     controls: dict[str, Control] = key("control -> action", factory=dict)
     inputs: Inputs = key("what a hand or a badge can touch", factory=Inputs)
     lights: Lights = key("what people see", factory=Lights)

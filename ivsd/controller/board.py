@@ -20,6 +20,8 @@ from ivsd.events import (
     Show,
 )
 
+SHOW_LOCK_S = 5.0
+
 _RECEIPTS = {Result.FAILED: Receipt.REFUSED, Result.IGNORED: Receipt.IGNORED}
 
 
@@ -32,6 +34,7 @@ class Board:
         self._receipt: Receipt | None = None
         self._receipt_no = 0
         self._view: LightView | None = None
+        self._lock_until = float("-inf")
 
     def end(
         self, press: Press, result: Result, reason: str, now: float, receipt: Receipt | None = None
@@ -51,11 +54,13 @@ class Board:
         """Write a line that answers no press."""
         self.out.append(Note(text, problem))
 
-    def lost(self, device: str, problem: str) -> None:
-        """Take that a device is missing; told once per problem."""
-        if self._missing.get(device) != problem:
+    def lost(self, device: str, problem: str) -> bool:
+        """Take that a device is missing, told once per problem; return whether it was there."""
+        known = self._missing.get(device)
+        if known != problem:
             self._missing[device] = problem
             self.note(problem, problem=True)
+        return known is None
 
     def found(self, device: str) -> None:
         """Take that a device is in use."""
@@ -66,7 +71,15 @@ class Board:
         """Take that nobody looks for this device any more."""
         self._missing.pop(device, None)
 
-    def show(self, truth: RoomTruth, *, pending: bool, wrong_config: bool) -> None:
+    def show_lock(self, now: float) -> None:
+        """Let a lock be seen for a while in a room that records, too (decision 26)."""
+        self._lock_until = now + SHOW_LOCK_S
+
+    def next_deadline(self, now: float) -> float | None:
+        """Return when the light changes by time alone."""
+        return self._lock_until if now < self._lock_until else None
+
+    def show(self, truth: RoomTruth, now: float, *, pending: bool, wrong_config: bool) -> None:
         """Light the lamps for this moment, if it differs from the last."""
         status = truth.current
         view = LightView(
@@ -74,6 +87,7 @@ class Board:
             records=truth.has_recording,
             pending=pending,
             fault=self._fault(truth, wrong_config),
+            locked=status is not None and status.shows_lock and now < self._lock_until,
             receipt=self._receipt,
             receipt_no=self._receipt_no,
         )

@@ -8,10 +8,12 @@ from enum import Enum, auto
 from ivsd.events import (
     Action,
     Binding,
+    Gesture,
     LockRoom,
     PauseRecording,
     Request,
     ResumeRecording,
+    Scanned,
     StartRecording,
     StopRecording,
     UnlockRoom,
@@ -27,6 +29,16 @@ class Press:
     source: str
     action: str
     at: float
+    gesture: Gesture | None = None
+    """What the hand did; None for a badge or a PIN."""
+    is_down: bool = False
+    """Whether the control is down still."""
+    then: tuple[Binding, ...] = ()
+    """Actions that follow when the present one is done."""
+    told: tuple[str, ...] = ()
+    """What came of the actions before it."""
+    achieved: bool = False
+    """Whether any of them did something."""
 
 
 class Stage(Enum):
@@ -51,6 +63,10 @@ class Pending:
     since: float = 0.0
     """When CHECKING or SETTLING began; only polls sent later count."""
     error: ValtError | None = None
+    author: int | None = None
+    """Whose recording it will be, when this is a start."""
+    scanned: Scanned | None = None
+    """The badge or PIN, when it was one."""
     number_shown: str = ""
     """The end of a badge's number, for the reason."""
 
@@ -82,16 +98,6 @@ class Pending:
                 return RoomStatus(RoomState.LOCKED)
             case _:
                 return RoomStatus(RoomState.AVAILABLE)
-
-
-@dataclass(frozen=True, slots=True)
-class MarkerPress:
-    """A marker that waits for its recording's id, or for the server's answer."""
-
-    press: Press
-    binding: Binding
-    deadline: float = 0.0
-    time_s: int = 0
 
 
 DONE = {

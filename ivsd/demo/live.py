@@ -7,6 +7,7 @@ HTTP client, light player, and a configuration file on disk.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import threading
 import time
@@ -15,10 +16,10 @@ from importlib import resources
 from pathlib import Path
 from types import TracebackType
 
-from ivsd.config import load
+from ivsd.config import ConfigError, load
 from ivsd.daemon import Daemon
-from ivsd.demo.scenario import ScenarioError, Seen, act_elsewhere
-from ivsd.events import Command
+from ivsd.demo.scenario import Changes, ScenarioError, Seen, act_elsewhere, set_quirk
+from ivsd.events import Command, DeviceFound
 from ivsd.hardware import VirtualHardware, fixture_for
 from ivsd.outputs.virtual import VirtualLamp
 from ivsd.valt.simulator import Fault, Simulator, World
@@ -30,12 +31,20 @@ PATHS = {
 }  # fmt: skip
 """What a scenario calls a request, and how its path is recognised."""
 
+_CHANGED = "the scenario's configuration"
 
-def write_config(folder: Path, url: str) -> Path:
-    """Write the demo's configuration for the server at `url`; return the file."""
+
+def write_config(folder: Path, url: str, changes: Changes | None = None) -> Path:
+    """Write the demo's configuration, so changed, for the server at `url`; return the file."""
     text = resources.files("ivsd.demo").joinpath("demo.yaml").read_text(encoding="utf-8")
+    text = text.replace("SERVER", url)
+    for section, entries in (changes or {}).items():
+        for name, value in entries.items():
+            entry = rf"^  {re.escape(name)}:.*\n(?:    .*\n)*"  # with what is indented below it
+            text = re.sub(entry, "", text, flags=re.MULTILINE)
+            text = text.replace(f"\n{section}:\n", f"\n{section}:\n  {name}: {value}\n")
     path = folder / "ivsd.yaml"
-    path.write_text(text.replace("SERVER", url), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -102,6 +111,19 @@ class LiveBox:
 
     # -- the stage of a scenario --------------------------------------------------------------
 
+    def configure(self, changes: Changes) -> None:
+        """Change the file and let the daemon read it again, as an installer would."""
+        write_config(self.config.parent, self.simulator.url, changes)
+        try:
+            load(self.config)
+        except ConfigError as e:
+            raise ScenarioError(f"the scenario's configuration is wrong: {e}") from None
+        self.daemon.reload()
+        self.daemon.post(DeviceFound(_CHANGED))  # told when what came before it was handled
+        deadline = self.now() + 5.0
+        while f"{_CHANGED}: ready" not in self.seen.notes and self.now() < deadline:
+            self.wait_until(deadline)
+
     def now(self) -> float:
         """Real time."""
         return time.monotonic()
@@ -130,6 +152,8 @@ class LiveBox:
                 self.simulator.black_hole()
             case "server", ["back"]:
                 self.simulator.back()
+            case "server", ["quirk", name, value]:
+                set_quirk(self.simulator.world, name, value)
             case "server", ["delay", number, "ms"]:
                 self.simulator.delay_s = float(number) / 1000
             case "server", ["loses", "the", "reply", "to", request]:

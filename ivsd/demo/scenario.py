@@ -7,6 +7,19 @@
 
 The text does not know what plays it. The demo plays it on the running daemon in real time,
 the tests play the same files on the pure controller with a simulated clock.
+
+Before the first step there may be headers:
+
+    title: what it shows, in one line
+    server: 5.7.1                           (the VALT version; without it, 6.5.2)
+    pure-only: why                          (needs more than 20 s of real time)
+    controls: {door: {action: show_status, hold: lock_toggle}}
+    recording: {stop: hold, stop_hold_s: 1}
+    badges: {who_may_stop: author}
+
+The last three say, as ivsd.yaml does, what is different from the demo's configuration: these
+controls are added to the demo's or replace them. Either may stand on several lines.
+`server quirk NAME VALUE` is for what VALT versions do differently (`ivsd simulator --help`).
 """
 
 from __future__ import annotations
@@ -24,6 +37,7 @@ _TIME = r"(\d+(?:\.\d+)?) (ms|s)"
 _AT = re.compile(rf"at {_TIME} (.+)")
 _WITHIN = re.compile(rf"expect (.+) within {_TIME}")
 _HEADER = re.compile(r"(title|pure-only|server): (.+)")
+_CHANGE = re.compile(r"(controls|recording|badges): (.+)")
 
 DOINGS = {
     "press": "press CONTROL",
@@ -31,13 +45,17 @@ DOINGS = {
     "swipe": "swipe NUMBER",
     "type": "type DIGITS",
     "server": "server away | back | silent | delay N ms | loses the reply to WHAT"
-    " | refuses WHAT REASON | fails WHAT",
+    " | refuses WHAT REASON | fails WHAT | quirk NAME VALUE",
     "elsewhere": "elsewhere start | stop | pause | resume | lock | unlock | prepare",
 }
 EXPECTATIONS = (
     "light NAME", "sign on", "sign off", "outcome SOURCE done|failed|ignored [WORDS]",
     "server STATE", "recordings N", "requests WHAT N", "marker NAME at N s", "author NAME",
 )  # fmt: skip
+
+
+Changes = dict[str, dict[str, str]]
+"""What is different from the demo's configuration: section -> key -> value, as it is written."""
 
 
 class ScenarioError(Exception):
@@ -60,6 +78,7 @@ class Scenario:
 
     path: Path
     headers: dict[str, str] = field(default_factory=dict)
+    changes: Changes = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
 
 
@@ -73,6 +92,9 @@ def read(path: Path) -> Scenario:
             continue
         if not scenario.steps and (header := _HEADER.fullmatch(line)):
             scenario.headers[header[1]] = header[2]
+            continue
+        if not scenario.steps and (change := _CHANGE.fullmatch(line)):
+            scenario.changes.setdefault(change[1], {}).update(_entries(change[2], path, number))
             continue
         within_s = None
         if match := _AT.fullmatch(line):
@@ -92,6 +114,24 @@ def read(path: Path) -> Scenario:
 
 def _seconds(number: str, unit: str) -> float:
     return float(number) / (1000 if unit == "ms" else 1)
+
+
+def _entries(text: str, path: Path, line: int) -> dict[str, str]:
+    """Take `{key: value, key: {a: b, c: d}}` apart, the values as they are written."""
+    parts, depth, quote = [""], 0, ""
+    for char in text.removeprefix("{").removesuffix("}"):
+        if quote or char in "'\"":
+            quote = "" if char == quote else quote or char
+        else:
+            depth += (char in "{[") - (char in "}]")
+        if char == "," and not depth and not quote:
+            parts.append("")
+        else:
+            parts[-1] += char
+    entries = {name.strip(): value.strip() for name, _, value in (p.partition(":") for p in parts)}
+    if depth or quote or text[0] + text[-1] != "{}" or not all(entries.values()):
+        raise _wrong(path, line, "is no mapping: write {key: value, key: value}")
+    return entries
 
 
 def _wrong(path: Path, line: int, text: str) -> ScenarioError:
@@ -181,10 +221,21 @@ def act_elsewhere(world: World, room: int, action: str) -> None:
         getattr(world, action)(room)
 
 
+def set_quirk(world: World, name: str, value: str) -> None:
+    """Switch an open fact of the server to another answer; raises ScenarioError."""
+    try:
+        world.quirks.change({name: value})
+    except ValueError as e:
+        raise ScenarioError(str(e)) from None
+
+
 class Stage(Protocol):
     """What a scenario is played on."""
 
     seen: Seen
+
+    def configure(self, changes: Changes) -> None:
+        """Take these changes of the demo's configuration; raises ScenarioError."""
 
     def now(self) -> float:
         """Return the seconds on this stage's clock."""
@@ -205,6 +256,8 @@ class _Open:
 
 def play(scenario: Scenario, stage: Stage, say: Callable[[float, str], None]) -> list[str]:
     """Play a scenario; return what did not come true. `say` gets the timeline as it happens."""
+    if scenario.changes:
+        stage.configure(scenario.changes)
     began = stage.now()
     waiting: list[_Open] = []
     failures: list[str] = []

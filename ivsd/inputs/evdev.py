@@ -51,13 +51,14 @@ class KeyDevice:
         badges: bool,
         pins: bool,
         grab: bool,
+        pin_length: int | None = None,
     ) -> None:
         self.name = name
         self._wanted = wanted
         self._keys = keys
         self._grab = grab
         self._grabbed = False
-        self._frame = Frame(name, badges=badges, pins=pins)
+        self._frame = Frame(name, badges=badges, pins=pins, pin_length=pin_length)
         self._takes_numbers = badges or pins
         self._device: evdev.InputDevice | None = None
         self._down: dict[int, str] = {}  # key code -> control, of keys that are down

@@ -26,11 +26,15 @@ class Frame:
     """The number that is being entered on one device.
 
     `badges` and `pins` say what the device may deliver; with both, a number of at least four
-    characters that was typed without any gap over 80 ms is a badge, everything else a PIN.
+    characters that was typed without any gap over 80 ms is a badge, everything else a PIN. A PIN is
+    whole at Enter, or at `pin_length` places.
     """
 
-    def __init__(self, reader: str, *, badges: bool, pins: bool) -> None:
+    def __init__(
+        self, reader: str, *, badges: bool, pins: bool, pin_length: int | None = None
+    ) -> None:
         self._reader = reader
+        self._pin_length = pin_length
         self._badges = badges
         self._pins = pins
         self._text = ""
@@ -57,6 +61,9 @@ class Frame:
                 self._slow = True
             self._text = (self._text + KEYS[name])[: LONGEST + 1]
         self._last_at = at
+        by_hand = self._pins and (self._slow or not self._badges)
+        if by_hand and len(self._text) == self._pin_length:
+            return finished or self._finish(at)
         return finished
 
     def deadline(self) -> float | None:

@@ -89,6 +89,7 @@ LIGHT_LANGUAGE: dict[str, Look] = {
     PENDING: Look(Colour.WHITE, Pattern.FLICKER),
     Receipt.REFUSED: Look(Colour.RED, Pattern.BLINK_2),
     Receipt.DENIED: Look(Colour.RED, Pattern.BLINK_3),
+    Receipt.LOCKED_OUT: Look(Colour.RED, Pattern.BLINK_4),
     Receipt.MARKED: Look(Colour.WHITE, Pattern.BLINK_1),
     Receipt.IGNORED: Look(Colour.YELLOW, Pattern.LONG),
     BoxFault.STARTING: Look(Colour.WHITE, Pattern.BLIP),

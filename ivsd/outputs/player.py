@@ -186,7 +186,7 @@ class Player(threading.Thread):
                 track.shown = track.colour
         except LampProblem as e:
             if not track.reopen_at:
-                self._post(DeviceLost(_device(lamp), f"lamp {e}"))
+                self._post(DeviceLost(_device(lamp), f"lamp {e}", is_lamp=True))
             lamp.close()
             track.usable, track.reopen_at = False, now + REOPEN_S
             return track.reopen_at

@@ -55,6 +55,11 @@ class RoomStatus:
         return self.acts_as
 
     @property
+    def shows_lock(self) -> bool:
+        """Whether the room is locked while it records, which `shown` does not tell."""
+        return self.state is RoomState.LOCKED and self.records
+
+    @property
     def has_recording(self) -> bool:
         """Whether a recording exists in the room, running or paused."""
         return self.records or self.state in (RoomState.RECORDING, RoomState.PAUSED)

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from ivsd.config import load
 from ivsd.controller import Controller
-from ivsd.daemon import rules_from
 from ivsd.demo.live import PATHS, refusal, write_config
-from ivsd.demo.scenario import Scenario, ScenarioError, Seen, act_elsewhere
+from ivsd.demo.scenario import Changes, Scenario, ScenarioError, Seen, act_elsewhere, set_quirk
 from ivsd.events import (
     Answered,
     Ask,
@@ -33,6 +32,7 @@ from ivsd.events import (
     Tick,
     WatchFailed,
 )  # fmt: skip
+from ivsd.rules import rules_from
 from ivsd.valt.client import Client
 from ivsd.valt.errors import ConnectionLost, NoReply, Unreachable
 from ivsd.valt.link import Recordings, Watcher, Worker
@@ -88,7 +88,7 @@ class PureStage:
     """One box and its server in simulated time."""
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
-        config = load(write_config(folder, "http://server.invalid"))
+        config = load(write_config(folder, "http://server.invalid", scenario.changes))
         self._timeout_s = config.valt.timeout_s
         self._now = START_S
         self._wall = 1_700_000_000.0
@@ -120,6 +120,9 @@ class PureStage:
 
     # -- the stage of a scenario --------------------------------------------------------------
 
+    def configure(self, changes: Changes) -> None:
+        """Nothing to do: it was built so."""
+
     def now(self) -> float:
         return self._now
 
@@ -146,6 +149,8 @@ class PureStage:
                 act_elsewhere(self.seen.world, self.seen.room, action)
             case "server", ["away" | "silent" | "back" as state]:
                 self._network.state = "up" if state == "back" else state
+            case "server", ["quirk", name, value]:
+                set_quirk(self.seen.world, name, value)
             case "server", ["delay", number, "ms"]:
                 self._delay_s = float(number) / 1000
             case "server", ["loses", "the", "reply", "to", request]:

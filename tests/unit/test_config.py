@@ -19,9 +19,10 @@ import ivsd
 from ivsd.config import Config, ConfigError, Problem, load, load_world, password, salvage
 from ivsd.config.problems import nearest
 from ivsd.config.schema import Button, Control, Keyboard, LampConfig, LampKind, Role, Shows
-from ivsd.events import Action
+from ivsd.events import Action, Binding, ControlRules, Gesture, StopProtection, WhoMayStop
 from ivsd.outputs.lamp import Colour
 from ivsd.outputs.patterns import LIGHT_LANGUAGE, Pattern
+from ivsd.rules import rules_from
 from ivsd.valt.model import Secret
 from ivsd.valt.simulator import WorldSpec
 from ivsd.valt.simulator.spec import RoomSpec, UserSpec
@@ -144,7 +145,8 @@ def test_every_value_shown_in_the_example_is_the_default(example: str) -> None:
 def test_the_example_behind_the_number_signs_is_accepted_too(example: str, write: Write) -> None:
     text = re.sub(r"^(  \w+): (\[\]|\{\})$", r"\1:", example, flags=re.MULTILINE)
     text = re.sub(r"^  #  ", "    ", text, flags=re.MULTILINE)
-    text = re.sub(r"^  # (?=(author|template):)", "  ", text, flags=re.MULTILINE)
+    words = "author|template|stoppers|door|foot|bell"
+    text = re.sub(rf"^  # (?=({words}):)", "  ", text, flags=re.MULTILINE)
     config = load(write(text))
     assert [keyboard.name for keyboard in config.inputs.keyboards] == ["reader", "keypad"]
     assert config.inputs.keyboards[1].keys == {"KEY_KPPLUS": "marker", "KEY_KPASTERISK": "pause"}
@@ -280,7 +282,7 @@ def test_a_number_where_a_text_is_wanted_must_be_quoted(
         (VALT + "inputs: {keyboards: {a: b}}", "inputs.keyboards"),
         (VALT + "inputs: {keyboards: [reader]}", "inputs.keyboards.1"),
         (VALT + "controls: [record]", "controls"),
-        (VALT + "controls: {record: {name: x}}", "controls.record.action"),
+        (VALT + "controls: {record: {name: x}}", "controls.record"),
         (VALT + "controls: {record: ~}", "controls.record"),
         (VALT + "lights: {states: {paused: yellow}}", "lights.states.paused"),
     ],
@@ -587,6 +589,251 @@ def test_lamps_have_names_of_their_own_and_know_their_states(write: Write) -> No
     assert keys == ["lights.lamps.2.name", "lights.lamps.2.states.x"]
 
 
+# -- controls: what goes together, and what it comes to --------------------------------------------
+
+
+def control(text: str) -> str:
+    """A whole file with one control, `x`, in line 8."""
+    return f"{VALT}controls:\n  x: {text}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "says"),
+    [
+        ("{action: marker, tap: pause}", "x.tap", "keep one of them"),
+        ("{release: stop, hold: lock}", "x.release", "does not go with hold"),
+        ("{release: stop, tap: lock}", "x.release", "does not go with tap"),
+        ("{release: stop, double: lock}", "x.release", "does not go with double"),
+        ("{action: start, release: stop, hold: lock}", "x.release", "does not go with hold"),
+        ("{action: start, hold_s: 2}", "x.hold_s", "there is none"),
+        ("{tap: start, hold_s: 2}", "x.hold_s", "there is none"),
+        ("{}", "x", "give it an action, or a tap, hold, double or release"),
+        ("{hold: ~}", "x", "give it an action, or a tap, hold, double or release"),
+    ],
+)
+def test_ways_of_using_a_control_that_do_not_go_together_are_told(
+    write: Write, text: str, key: str, says: str
+) -> None:
+    problem = the_problem(write(control(text)))
+    assert (problem.key, problem.line) == (f"controls.{key}", 8)
+    assert says in problem.text
+
+
+@pytest.mark.parametrize("toggle", ["record_toggle", "pause_toggle", "lock_toggle"])
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("{action: marker, then: [TOGGLE]}", "x.then.1"),
+        ("{action: marker, then: [pause, {action: TOGGLE}]}", "x.then.2"),
+        ("{tap: {action: marker, then: [TOGGLE]}}", "x.tap.then.1"),
+        ("{hold: {action: marker, then: [TOGGLE]}}", "x.hold.then.1"),
+        ("{double: {action: marker, then: [pause, TOGGLE]}}", "x.double.then.2"),
+        ("{release: {action: marker, then: [TOGGLE]}}", "x.release.then.1"),
+    ],
+)
+def test_a_toggle_can_only_come_first(write: Write, text: str, key: str, toggle: str) -> None:
+    problem = the_problem(write(control(text.replace("TOGGLE", toggle))))
+    assert (problem.key, problem.line) == (f"controls.{key}", 8)
+    assert f"{toggle} can only come first: say which of the two it shall be" in problem.text
+
+
+def test_a_toggle_in_a_list_of_lines_has_its_own_line(write: Write) -> None:
+    text = "\n    action: marker\n    then:\n      - pause\n      - lock_toggle\n"
+    problem = the_problem(write(control(text)))
+    assert (problem.key, problem.line) == ("controls.x.then.2", 12)
+
+
+def test_a_toggle_behind_a_mistyped_action_is_told_at_its_own_place(write: Write) -> None:
+    text = "\n    action: marker\n    then:\n      - paus\n      - lock_toggle\n"
+    found = {problem.key: problem.line for problem in problems(write(control(text)))}
+    assert found == {"controls.x.then.1": 11, "controls.x.then.2": 12}
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("{action: recrod_toggle}", "x.action"),
+        ("{hold: lokc}", "x.hold"),
+        ("{action: record_toggle, hold: lokc, hold_s: 2}", "x.hold"),
+        ("{tap: {action: markr}}", "x.tap.action"),
+    ],
+)
+def test_a_mistyped_action_is_one_problem_and_not_two(write: Write, text: str, key: str) -> None:
+    """That the control does nothing, or has no hold, is not what is wrong with it."""
+    problem = the_problem(write(control(text)))
+    assert (problem.key, problem.line) == (f"controls.{key}", 8)
+    assert "did you mean" in problem.text
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("{hold: lock, then: [pause]}", "x.then"),
+        ("{tap: marker, name: Question}", "x.name"),
+        ("{double: marker, colour: blue}", "x.colour"),
+    ],
+)
+def test_what_belongs_to_an_action_that_is_not_there_is_not_lost_silently(
+    write: Write, text: str, key: str
+) -> None:
+    problem = the_problem(write(control(text)))
+    assert (problem.key, problem.line) == (f"controls.{key}", 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("{action: marker, then: pause}", "x.then"),
+        ("{action: marker, then: [{action: pause, then: [lock]}]}", "x.then.1.then"),
+        ("{action: marker, then: [{name: Question}]}", "x.then.1.action"),
+        ("{action: marker, then: [jump]}", "x.then.1"),
+        ("{tap: {name: Question}}", "x.tap.action"),
+        ("{triple: pause, action: marker}", "x.triple"),
+        ("{tap: [pause]}", "x.tap"),
+    ],
+)
+def test_what_is_no_action_in_a_control_is_told_where_it_stands(
+    write: Write, text: str, key: str
+) -> None:
+    found = {problem.key: problem.line for problem in problems(write(control(text)))}
+    assert found[f"controls.{key}"] == 8
+
+
+@pytest.mark.parametrize("name", ["{number}", "{}", "{0}", "{count:03}", "{time!r}", "{user}"])
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("{action: marker, name: NAME}", "x.name"),
+        ("{tap: {action: marker, name: NAME}}", "x.tap.name"),
+        ("{action: pause, then: [{action: marker, name: NAME}]}", "x.then.1.name"),
+        ("{hold: {action: pause, then: [{action: marker, name: NAME}]}}", "x.hold.then.1.name"),
+    ],
+)
+def test_a_marker_name_knows_its_number_and_its_time_and_nothing_else(
+    write: Write, text: str, key: str, name: str
+) -> None:
+    found = {problem.key: problem for problem in problems(write(control(
+        text.replace("NAME", f'"{name}"')
+    )))}  # fmt: skip
+    problem = found[f"controls.{key}"]
+    assert problem.line == 8
+    assert "use {count} or {time} plainly" in problem.text
+
+
+@pytest.mark.parametrize("name", ["", "  ", "{count", "count}"])
+def test_a_marker_name_that_could_not_be_made_is_refused(write: Write, name: str) -> None:
+    problem = the_problem(write(control(f'{{action: marker, name: "{name}"}}')))
+    assert (problem.key, problem.line) == ("controls.x.name", 8)
+
+
+@pytest.mark.parametrize("name", ["Q {count}", "{time}", "{count}/{time}", "{{x}}", "Frage"])
+def test_a_marker_name_is_taken(write: Write, name: str) -> None:
+    config = load(write(control(f'{{action: marker, name: "{name}"}}')))
+    assert config.controls["x"].name == name
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "says"),
+    [
+        (control("{hold: lock, hold_s: 0.2}"), "controls.x.hold_s", "0.3 to 30"),
+        (control("{hold: lock, hold_s: 31}"), "controls.x.hold_s", "0.3 to 30"),
+        (control("{action: marker, colour: pink}"), "controls.x.colour", "no marker colour"),
+        (VALT + "recording:\n  stop_hold_s: 0.4", "recording.stop_hold_s", "0.5 to 10"),
+        (VALT + "recording:\n  stop_hold_s: 11", "recording.stop_hold_s", "0.5 to 10"),
+        (VALT + "recording:\n  stop: twise", "recording.stop", "did you mean 'twice'?"),
+        (VALT + "recording:\n  stop: ask", "recording.stop", "at_once, hold, twice"),
+    ],
+)
+def test_a_value_of_a_control_out_of_its_range_is_refused(
+    write: Write, text: str, key: str, says: str
+) -> None:
+    problem = the_problem(write(text))
+    assert (problem.key, problem.line) == (key, 8)
+    assert says in problem.text
+
+
+def test_every_wrong_control_of_a_file_is_told(write: Write) -> None:
+    text = "controls:\n  a: {tap: pause, action: start}\n  b: {}\n  c: {hold: lock, hold_s: 99}\n"
+    found = [(problem.key, problem.line) for problem in problems(write(VALT + text))]
+    assert found == [("controls.a.tap", 8), ("controls.b", 9), ("controls.c.hold_s", 10)]
+
+
+P, T, H, D, R = Gesture.PRESS, Gesture.TAP, Gesture.HOLD, Gesture.DOUBLE, Gesture.RELEASE
+MARKER = Binding(Action.MARKER, "Marker", "red")
+
+
+def plain(*actions: Action) -> tuple[Binding, ...]:
+    """Bindings as they are when only the action is said."""
+    return tuple(Binding(action, "Marker", "red") for action in actions)
+
+
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        ("record_toggle", ControlRules({P: plain(Action.RECORD_TOGGLE)})),
+        ("{action: marker, name: Q, colour: blue}",
+         ControlRules({P: (Binding(Action.MARKER, "Q", "blue"),)})),
+        ("{action: marker, name: Q, then: [pause, {action: marker, name: 'R {count}'}]}",
+         ControlRules({P: (Binding(Action.MARKER, "Q", "red"), *plain(Action.PAUSE),
+                           Binding(Action.MARKER, "R {count}", "red"))})),
+        ("{tap: show_status}", ControlRules({T: plain(Action.SHOW_STATUS)})),
+        ("{hold: lock_toggle}", ControlRules({H: plain(Action.LOCK_TOGGLE)}, 1.0)),
+        ("{hold: unlock, hold_s: 2.5}", ControlRules({H: plain(Action.UNLOCK)}, 2.5)),
+        ("{double: {action: marker, then: [stop, lock]}}",
+         ControlRules({D: plain(Action.MARKER, Action.STOP, Action.LOCK)})),
+        ("{action: start, release: stop}",
+         ControlRules({P: plain(Action.START), R: plain(Action.STOP)})),
+        ("{release: resume}", ControlRules({R: plain(Action.RESUME)})),
+        ("{action: pause_toggle, hold: record_toggle, double: {action: marker, name: D}}",
+         ControlRules({P: plain(Action.PAUSE_TOGGLE), H: plain(Action.RECORD_TOGGLE),
+                       D: (Binding(Action.MARKER, "D", "red"),)})),
+        ("{tap: marker, hold: lock, double: pause}",
+         ControlRules({T: plain(Action.MARKER), H: plain(Action.LOCK), D: plain(Action.PAUSE)})),
+    ],
+)  # fmt: skip
+def test_a_control_comes_to_what_is_written(write: Write, text: str, rules: ControlRules) -> None:
+    assert rules_from(load(write(control(text)))).controls == {"x": rules}
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_any_way_of_using_a_control_may_do_any_action(write: Write, action: Action) -> None:
+    for gesture in ("action", "tap", "hold", "double", "release"):
+        (rules,) = rules_from(load(write(control(f"{{{gesture}: {action}}}")))).controls.values()
+        (bindings,) = rules.actions.values()
+        assert bindings == plain(action)
+
+
+@pytest.mark.parametrize("action", [action for action in Action if not action.is_toggle])
+def test_any_action_that_is_no_toggle_may_follow(write: Write, action: Action) -> None:
+    (rules,) = rules_from(
+        load(write(control(f"{{action: marker, then: [{action}]}}")))
+    ).controls.values()
+    assert rules.actions[P] == (MARKER, *plain(action))
+
+
+@pytest.mark.parametrize(
+    ("text", "stop", "hold_s"),
+    [
+        ("", StopProtection.AT_ONCE, 2.0),
+        ("recording: {stop: at_once}", StopProtection.AT_ONCE, 2.0),
+        ("recording: {stop: hold}", StopProtection.HOLD, 2.0),
+        ("recording: {stop: hold, stop_hold_s: 0.5}", StopProtection.HOLD, 0.5),
+        ("recording: {stop: twice}", StopProtection.TWICE, 2.0),
+    ],
+)
+def test_the_site_chooses_what_it_takes_to_stop(
+    write: Write, text: str, stop: StopProtection, hold_s: float
+) -> None:
+    rules = rules_from(load(write(VALT + text)))
+    assert (rules.stop_protection, rules.stop_hold_s) == (stop, hold_s)
+
+
+def test_a_wrong_control_leaves_lamps_usable_and_no_control(write: Write) -> None:
+    lamps = "lights: {lamps: [{name: status, lines: [22]}]}\n"
+    saved = salvage(write(control("{release: stop, hold: lock}") + lamps))
+    assert (saved.controls, len(saved.lights.lamps)) == ({}, 1)
+
+
 # -- the password -----------------------------------------------------------------------------
 
 SECRET = "hunter2hunter2"
@@ -847,3 +1094,37 @@ def test_whatever_is_in_the_file_it_is_taken_or_explained(write: Write, text: st
 
 def test_the_text_that_the_edits_are_made_to_is_right(write: Write) -> None:
     assert load(write(LINES)).inputs.buttons[0].bounce_ms == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("{tap: record_toggle}", "controls.x.tap"),
+        ("{tap: stop}", "controls.x.tap"),
+        ("{action: record_toggle, hold: lock}", "controls.x.action"),
+        ("{action: stop, double: marker}", "controls.x.action"),
+    ],
+)
+def test_a_control_that_could_never_stop_is_told(write: Write, text: str, key: str) -> None:
+    problem = the_problem(write(control(text) + "\nrecording: {stop: hold}\n"))
+    assert (problem.key, problem.line) == (key, 8)
+    assert "bind a stop to its hold" in problem.text
+
+
+@pytest.mark.parametrize("stop", ["at_once", "twice"])
+def test_every_control_may_stop_where_nothing_must_be_held(write: Write, stop: str) -> None:
+    text = control("{action: record_toggle, hold: lock}") + f"\nrecording: {{stop: {stop}}}\n"
+    assert load(write(text)).recording.stop == stop
+
+
+def test_a_list_of_stoppers_that_is_empty_is_told(write: Write) -> None:
+    problem = the_problem(write(VALT + "badges: {who_may_stop: listed}"))
+    assert problem.key == "badges.stoppers"
+    assert "nobody could stop" in problem.text
+
+
+def test_who_may_stop_becomes_a_rule(write: Write) -> None:
+    config = load(write(VALT + "badges: {who_may_stop: listed, stoppers: [12, 13], rearm_s: 3}"))
+    rules = rules_from(config)
+    assert rules.who_may_stop is WhoMayStop.LISTED
+    assert (rules.stoppers, rules.rearm_s) == (frozenset({12, 13}), 3.0)

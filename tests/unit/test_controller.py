@@ -17,11 +17,13 @@ from ivsd.events import (
     Ask,
     AskFailed,
     Binding,
+    ControlRules,
     DeviceForgotten,
     DeviceFound,
     DeviceLost,
     Event,
     FindUser,
+    Gesture,
     LightView,
     LockRoom,
     Misread,
@@ -74,13 +76,18 @@ from ivsd.valt.model import (
     User,
 )
 
+
+def on_press(action: Action, name: str = "", colour: str = "red") -> ControlRules:
+    return ControlRules({Gesture.PRESS: (Binding(action, name, colour),)})
+
+
 BINDINGS = {
-    "record": Binding(Action.RECORD_TOGGLE),
-    "start": Binding(Action.START),
-    "stop": Binding(Action.STOP),
-    "pause": Binding(Action.PAUSE_TOGGLE),
-    "lock": Binding(Action.LOCK_TOGGLE),
-    "marker": Binding(Action.MARKER, "Question", "blue"),
+    "record": on_press(Action.RECORD_TOGGLE),
+    "start": on_press(Action.START),
+    "stop": on_press(Action.STOP),
+    "pause": on_press(Action.PAUSE_TOGGLE),
+    "lock": on_press(Action.LOCK_TOGGLE),
+    "marker": on_press(Action.MARKER, "Question", "blue"),
 }
 ALICE = User(12, "Alice Archer", Secret("0004711001"))
 RULES = Rules(BINDINGS, default_author=7, reply_timeout_s=5.0, settle_s=5.0, just_started_s=2.0)
@@ -491,7 +498,7 @@ def test_an_impatient_second_press_does_not_end_the_recording() -> None:
 
 
 def test_another_toggle_is_hindered_by_a_start_just_now() -> None:
-    rules = Rules(BINDINGS | {"second": Binding(Action.RECORD_TOGGLE)})
+    rules = Rules(BINDINGS | {"second": on_press(Action.RECORD_TOGGLE)})
     door = Door(rules=rules)
     door.press("record")
     door.answer("R1")
@@ -1288,7 +1295,7 @@ def test_a_configuration_that_heals_goes_back_to_starting_and_then_works() -> No
 def test_new_bindings_for_the_same_room_leave_a_pending_press_alone() -> None:
     door = Door()
     door.press("record")
-    door.feed(Reconfigured(Rules({"record": Binding(Action.STOP)}), new_room=False))
+    door.feed(Reconfigured(Rules({"record": on_press(Action.STOP)}), new_room=False))
     assert (door.results, door.light.name) == ([], "pending")
     door.answer("R1")
     assert (door.results, door.light.name) == ([DONE], "recording")

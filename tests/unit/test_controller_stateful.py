@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ivsd.controller import Controller
+from ivsd.controller.doorkeeper import Again, Doorkeeper
 from ivsd.events import (
     Action,
     AddMarker,
@@ -24,15 +25,18 @@ from ivsd.events import (
     Ask,
     AskFailed,
     Binding,
+    ControlRules,
     DeviceFound,
     DeviceLost,
     Event,
     FindUser,
+    Gesture,
     LightView,
     NumberKind,
     PollNow,
     Pressed,
     Receipt,
+    Released,
     Report,
     Request,
     Result,
@@ -40,6 +44,7 @@ from ivsd.events import (
     Rules,
     Scanned,
     Show,
+    StopProtection,
     Tick,
     WatchFailed,
 )
@@ -51,8 +56,30 @@ LONGEST_ACT_S = TIMEOUT_S + GRACE_S + SETTLE_S + CHECK_S  # no answer, settle, a
 LONGEST_BADGE_S = TIMEOUT_S + GRACE_S + LONGEST_ACT_S  # the look-up comes before
 LONGEST_MARKER_S = LONGEST_BADGE_S + TIMEOUT_S + GRACE_S  # held until a badge has started
 
+
+def on_press(action: Action, name: str = "", colour: str = "red") -> ControlRules:
+    return ControlRules({Gesture.PRESS: (Binding(action, name, colour),)})
+
+
 USERS = {"0004711001": User(12, "Alice"), "2580": User(14, "Carol")}
-BINDINGS = {action.value: Binding(action, "M") for action in Action}
+BINDINGS = {action.value: on_press(action, "M") for action in Action}
+HOLD_S = 1.5
+
+
+def gestures(**actions: Action) -> ControlRules:
+    bound = {Gesture(name): (Binding(action, "M"),) for name, action in actions.items()}
+    return ControlRules(bound, HOLD_S)
+
+
+IN_SEVERAL_WAYS = {
+    "tapped": gestures(tap=Action.LOCK_TOGGLE),
+    "held": gestures(press=Action.MARKER, hold=Action.RECORD_TOGGLE),
+    "only held": gestures(hold=Action.STOP),
+    "twice": gestures(press=Action.START, double=Action.PAUSE_TOGGLE),
+    "all": gestures(tap=Action.SHOW_STATUS, hold=Action.LOCK_TOGGLE, double=Action.MARKER),
+    "switch": gestures(press=Action.START, release=Action.STOP),
+}
+CONTROLS = BINDINGS | IN_SEVERAL_WAYS
 CHANGES = ["start", "stop", "pause", "resume", "lock", "unlock", "prepare"]
 
 
@@ -110,7 +137,8 @@ class Waiting:
 
     since: float
     limit_s: float
-    is_marker: bool
+    kind: str
+    """What it is for: "acts" on the room, "marker", "look", or "any" while nobody can tell."""
     acts: int = 0
 
 
@@ -127,13 +155,20 @@ class Sent:
 class Door(RuleBasedStateMachine):
     """One controller, its server, and the shadow that knows what must hold."""
 
-    hands: ClassVar = st.sampled_from([*BINDINGS, "nothing bound"])
+    hands: ClassVar = st.sampled_from([*CONTROLS, "nothing bound"])
 
-    @initialize(lag_s=st.sampled_from([0.0, 3.0]), state=st.sampled_from(["", *CHANGES]))
-    def come_up(self, lag_s: float, state: str) -> None:
+    @initialize(
+        lag_s=st.sampled_from([0.0, 3.0]),
+        state=st.sampled_from(["", *CHANGES]),
+        stop=st.sampled_from(StopProtection),
+    )
+    def come_up(self, lag_s: float, state: str, stop: StopProtection) -> None:
         self.now = 1000.0
         self.server = Server(lag_s)
-        self.controller = Controller(Rules(BINDINGS, None, TIMEOUT_S, SETTLE_S))
+        self.stop = stop
+        self.shadow = Doorkeeper()
+        rules = Rules(CONTROLS, None, TIMEOUT_S, SETTLE_S, stop_protection=stop)
+        self.controller = Controller(rules)
         self.waiting: dict[tuple[str, float], Waiting] = {}
         self.queue: list[Ask] = []
         self.sent: Sent | None = None
@@ -154,16 +189,28 @@ class Door(RuleBasedStateMachine):
     @rule(control=hands, gap_s=st.sampled_from([0.01, 0.3]))
     def press(self, control: str, gap_s: float) -> None:
         self.pass_time(gap_s)
-        is_marker = control == Action.MARKER
-        limit_s = LONGEST_MARKER_S if is_marker else LONGEST_ACT_S
-        self.waiting[control, self.now] = Waiting(self.now, limit_s, is_marker)
+        kinds = {"marker": "marker", "show_status": "look", **dict.fromkeys(IN_SEVERAL_WAYS, "any")}
+        kind = kinds.get(control, "acts")
+        if self.stop is StopProtection.HOLD and control in (Action.RECORD_TOGGLE, Action.STOP):
+            kind = "any"  # it may be held down while another one acts
+        limit_s = HOLD_S + (LONGEST_ACT_S if kind in ("acts", "look") else LONGEST_MARKER_S)
+        self.waiting[control, self.now] = Waiting(self.now, limit_s, kind)
         self.feed(Pressed(control, self.now))
+
+    @rule(control=hands, gap_s=st.sampled_from([0.01, 0.3]))
+    def release(self, control: str, gap_s: float) -> None:
+        self.pass_time(gap_s)
+        if control == "switch":
+            self.waiting[control, self.now] = Waiting(self.now, LONGEST_ACT_S, "any")
+        self.feed(Released(control, self.now))
 
     @rule(number=st.sampled_from([*USERS, "9999"]))
     def swipe(self, number: str) -> None:
         self.pass_time(0.02)
-        self.waiting["reader", self.now] = Waiting(self.now, LONGEST_BADGE_S, False)
-        self.feed(Scanned("reader", NumberKind.BADGE, Secret(number), self.now))
+        scanned = Scanned("reader", NumberKind.BADGE, Secret(number), self.now)
+        if self.shadow.was_there(scanned, 2.0) is not Again.IGNORE:
+            self.waiting["reader", self.now] = Waiting(self.now, LONGEST_BADGE_S, "acts")
+        self.feed(scanned)
 
     @rule()
     def poll(self) -> None:
@@ -342,13 +389,18 @@ class Door(RuleBasedStateMachine):
         assert ask.id == self.asked + 1
         self.asked = ask.id
         if isinstance(ask.request, AddMarker):
-            assert any(waiting.is_marker for waiting in self.waiting.values())
+            assert any(waiting.kind in ("marker", "any") for waiting in self.waiting.values())
             assert ask.request.time_s >= 0
             return
-        # Out of a press or a look-up, never out of a poll, a failure or the clock alone.
-        assert isinstance(event, Pressed | Scanned | Answered)
-        (press,) = [waiting for waiting in self.waiting.values() if not waiting.is_marker]
-        if not isinstance(ask.request, FindUser):
+        # Out of a hand or a look-up, never out of a poll or a failure; by the clock alone only
+        # while a control is held down.
+        assert isinstance(event, Pressed | Released | Scanned | Answered | Tick)
+        acting = [waiting for waiting in self.waiting.values() if waiting.kind in ("acts", "any")]
+        assert acting
+        if isinstance(event, Tick):
+            assert any(HOLD_S - 1.2 < self.now - waiting.since <= 2.1 for waiting in acting)
+        if len(acting) == 1 and not isinstance(ask.request, FindUser):
+            (press,) = acting
             press.acts += 1
             assert press.acts == 1, "a press that acts twice"
         assert self.link_up or isinstance(event, Answered), "a press in the dark"
@@ -358,7 +410,7 @@ class Door(RuleBasedStateMachine):
         assert self.deadline is None or self.now < self.deadline <= self.now + TIMEOUT_S + GRACE_S
         for waiting in self.waiting.values():
             assert self.now < waiting.since + waiting.limit_s
-        acting = [waiting for waiting in self.waiting.values() if not waiting.is_marker]
+        acting = [waiting for waiting in self.waiting.values() if waiting.kind == "acts"]
         assert len(acting) <= 1, "two state-changing presses at once"
 
     def check_light(self, before: LightView, event: Event) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from ivsd.events import Misread, NumberKind, Scanned
 from ivsd.inputs.frames import Frame
+from ivsd.valt.model import Secret
 
 BADGE, PIN = NumberKind.BADGE, NumberKind.PIN
 FAST, SLOW = 0.008, 0.4  # a reader's and a hand's time between two keys
@@ -279,3 +280,40 @@ def test_a_badge_that_is_not_read_whole_is_told_once(text: str) -> None:
 
 def test_enter_alone_is_no_misread() -> None:
     assert reader().type("", FAST, "ENTER").wait(1.0).misread == 0
+
+
+# ---- a PIN of a fixed length ------------------------------------------------------------------
+
+
+def typed(frame: Frame, digits: str, gap_s: float = 0.3) -> list[Scanned | Misread]:
+    keys = (frame.key(f"KEY_{digit}", gap_s * place) for place, digit in enumerate(digits))
+    return [found for found in keys if found is not None]
+
+
+def test_a_pin_of_a_fixed_length_needs_no_enter() -> None:
+    frame = Frame("keypad", badges=False, pins=True, pin_length=4)
+    [first, second] = typed(frame, "25809999")
+    assert isinstance(first, Scanned)
+    assert isinstance(second, Scanned)
+    assert (first.number, second.number) == (Secret("2580"), Secret("9999"))
+    assert (first.kind, frame.deadline()) == (NumberKind.PIN, None)
+
+
+def test_enter_after_a_pin_of_a_fixed_length_is_no_second_one() -> None:
+    frame = Frame("keypad", badges=False, pins=True, pin_length=4)
+    assert len(typed(frame, "2580")) == 1
+    assert frame.key("KEY_KPENTER", 2.0) is None
+
+
+def test_a_shorter_pin_still_ends_with_enter() -> None:
+    frame = Frame("keypad", badges=False, pins=True, pin_length=6)
+    assert typed(frame, "258") == []
+    assert frame.key("KEY_ENTER", 2.0) == Scanned("keypad", NumberKind.PIN, Secret("258"), 2.0)
+
+
+@pytest.mark.parametrize("pin_length", [2, 4, 6])
+def test_the_first_places_of_a_fast_badge_are_no_pin(pin_length: int) -> None:
+    frame = Frame("reader", badges=True, pins=True, pin_length=pin_length)
+    assert typed(frame, "0004711001", gap_s=0.01) == []
+    found = frame.expire(1.0)
+    assert found == Scanned("reader", NumberKind.BADGE, Secret("0004711001"), 1.0)

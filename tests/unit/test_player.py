@@ -390,7 +390,7 @@ def test_a_lamp_that_cannot_be_driven_is_reported_once_and_the_others_go_on(play
     for view, colour in [(AVAILABLE, GREEN), (RECORDING, RED), (LOCKED, BLUE)]:
         player.show(view)
         until(lambda colour=colour: sound.colour is colour)  # type: ignore[misc]
-    assert reports == [DeviceLost("lamp broken", "lamp broken: no permission")]
+    assert reports == [DeviceLost("lamp broken", "lamp broken: no permission", is_lamp=True)]
     assert broken.opened == 1
 
 

@@ -1,0 +1,87 @@
+"""What every control does in every state of the room, in words: the table as a manual."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ivsd.controller.gestures import TAP_S
+from ivsd.controller.stop_guard import TWICE_S
+from ivsd.controller.table import Do, Ignore, decide
+from ivsd.events import Action, Binding, ControlRules, Gesture, Rules, StopProtection
+from ivsd.valt.model import RoomState
+
+STATES = (
+    RoomState.AVAILABLE,
+    RoomState.PREPARED,
+    RoomState.RECORDING,
+    RoomState.PAUSED,
+    RoomState.LOCKED,
+)
+_VERBS = {
+    Action.START: "starts a recording",
+    Action.STOP: "stops the recording",
+    Action.PAUSE: "pauses the recording",
+    Action.RESUME: "goes on with the recording",
+    Action.LOCK: "locks the room",
+    Action.UNLOCK: "unlocks the room",
+}
+
+
+def explain(rules: Rules) -> Iterator[str]:
+    """Yield a paragraph for each control and gesture, one line for each state of the room."""
+    for control, bound in rules.controls.items():
+        for gesture, bindings in bound.actions.items():
+            yield f"{control}, {_way(gesture, bound)}:"
+            yield from _by_state(bindings, gesture, rules)
+    yield "badge or PIN:"
+    yield from _by_state((Binding(Action.RECORD_TOGGLE),), None, rules)
+
+
+def _by_state(
+    bindings: tuple[Binding, ...], gesture: Gesture | None, rules: Rules
+) -> Iterator[str]:
+    """Yield a line for each state, those with the same meaning together."""
+    meanings: dict[str, list[str]] = {}
+    for state in STATES:
+        told: list[str] = []
+        for binding in bindings:
+            told.append(_does(binding, gesture, state, rules))
+            if told[-1].startswith("refused"):
+                break  # and what follows is not done
+        meanings.setdefault("; then ".join(told), []).append(state)
+    for meaning, states in meanings.items():
+        yield f"  {', '.join(states)}: {meaning}"
+
+
+def _way(gesture: Gesture, rules: ControlRules) -> str:
+    match gesture:
+        case Gesture.PRESS if rules.waits:
+            return "pressed (and neither held nor pressed twice)"
+        case Gesture.PRESS:
+            return "pressed"
+        case Gesture.TAP:
+            within_s = rules.hold_s if Gesture.HOLD in rules.actions else TAP_S
+            return f"tapped (up again within {within_s:g} s)"
+        case Gesture.HOLD:
+            return f"held for {rules.hold_s:g} s"
+        case Gesture.DOUBLE:
+            return "pressed twice, quickly"
+        case Gesture.RELEASE:
+            return "coming up"
+
+
+def _does(binding: Binding, gesture: Gesture | None, state: RoomState, rules: Rules) -> str:
+    if binding.action is Action.SHOW_STATUS:
+        return "reads the room and shows its state"
+    decision = decide(binding.action, state)
+    if not isinstance(decision, Do):
+        how = "ignored" if isinstance(decision, Ignore) else "refused"
+        return f"{how}: {decision.reason}"
+    if decision.verb is Action.MARKER:
+        return f"sets the marker “{binding.marker_name}” ({binding.marker_colour})"
+    stop = decision.verb is Action.STOP and gesture is Gesture.PRESS
+    if stop and rules.stop_protection is StopProtection.HOLD:
+        return f"stops the recording when held for {rules.stop_hold_s:g} s"
+    if stop and rules.stop_protection is StopProtection.TWICE:
+        return f"stops the recording when pressed again within {TWICE_S:g} s"
+    return _VERBS[decision.verb]

@@ -1,0 +1,93 @@
+"""The table in words: what `ivsd explain` prints, and the README's copy of it."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from ivsd.cli import main
+from ivsd.controller.explain import explain
+from ivsd.events import Action, Binding, ControlRules, Gesture, Rules, StopProtection
+
+ROOT = Path(__file__).parents[2]
+
+
+def told(gesture: Gesture, *actions: Action, **rules: StopProtection) -> list[str]:
+    bound = {gesture: tuple(Binding(action, "Q {count}", "blue") for action in actions)}
+    lines = list(explain(Rules({"door": ControlRules(bound)}, **rules)))  # type: ignore[arg-type]
+    return lines[: lines.index("badge or PIN:")]
+
+
+def test_states_with_the_same_meaning_stand_together() -> None:
+    assert told(Gesture.PRESS, Action.RECORD_TOGGLE) == [
+        "door, pressed:",
+        "  available, prepared: starts a recording",
+        "  recording, paused: stops the recording",
+        "  locked: refused: the room is locked",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("protection", "words"),
+    [
+        (StopProtection.AT_ONCE, "stops the recording"),
+        (StopProtection.HOLD, "stops the recording when held for 2 s"),
+        (StopProtection.TWICE, "stops the recording when pressed again within 3 s"),
+    ],
+)
+def test_the_stop_protection_is_told(protection: StopProtection, words: str) -> None:
+    pressed = told(Gesture.PRESS, Action.STOP, stop_protection=protection)
+    assert f"  recording, paused: {words}" in pressed
+    held = told(Gesture.HOLD, Action.STOP, stop_protection=protection)
+    assert "  recording, paused: stops the recording" in held
+
+
+def test_what_follows_a_refusal_is_not_told_for_it_is_not_done() -> None:
+    lines = told(Gesture.DOUBLE, Action.MARKER, Action.PAUSE)
+    assert "  available, prepared: refused: nothing is being recorded" in lines
+    assert "  recording: sets the marker “Q {count}” (blue); then pauses the recording" in lines
+
+
+def test_every_way_of_using_a_control_has_its_words() -> None:
+    first = {gesture: told(gesture, Action.SHOW_STATUS)[0] for gesture in Gesture}
+    assert first == {
+        Gesture.PRESS: "door, pressed:",
+        Gesture.RELEASE: "door, coming up:",
+        Gesture.TAP: "door, tapped (up again within 1 s):",
+        Gesture.HOLD: "door, held for 1 s:",
+        Gesture.DOUBLE: "door, pressed twice, quickly:",
+    }
+
+
+def test_the_command_explains_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(ROOT / "config" / "ivsd.yaml")]) == 0
+    assert "record, pressed:\n  available, prepared: starts a recording" in capsys.readouterr().out
+
+
+def test_the_command_names_what_is_wrong_with_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ivsd.yaml"
+    path.write_text("room: 4\ncontrols:\n  record: recrd_toggle\n")
+    assert main(["explain", str(path)]) == 1
+    told = capsys.readouterr().out
+    assert f"{path}:3: controls.record" in told
+    assert "valt" not in told, "a missing server does not change what presses mean"
+
+
+def test_the_readme_says_what_the_code_does() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert writer().with_table(readme) == readme, "run `make docs`"
+    assert "record, pressed:" in readme
+
+
+def writer() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("writer", ROOT / ".ci" / "readme_table.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
