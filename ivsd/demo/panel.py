@@ -110,7 +110,8 @@ def render(box: LiveBox, scene: Scene) -> list[str]:
 
 
 def _lamp(box: LiveBox, view: LightView, config: LampConfig, fixture: Fixture) -> str:
-    colour = box.hardware.lamps[config.name].colour
+    lamp = box.hardware.lamps.get(config.name)  # built by the daemon, which is about to come up
+    colour = lamp.colour if lamp is not None else Colour.OFF
     lit = colour is not Colour.OFF
     if config.shows is Shows.RECORDING:
         sign = f"{_INK[Colour.RED]}{INVERSE} RECORDING {RESET}" if lit else f"{DIM}off{RESET}"
