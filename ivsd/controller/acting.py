@@ -149,13 +149,19 @@ class Acting:
         return self._pending
 
     def _ask_to_act(self, pending: Pending, author: int | None, user: str, now: float) -> None:
+        meant, there = pending.press.recording, self._context.truth.clock.recording
+        if pending.verb is Action.STOP and None not in (meant, there) and meant != there:
+            self._finish(Result.IGNORED, "the recording that was meant has already ended", now)
+            return
         pending.stage, pending.deadline = Stage.ASKED, self._context.reply_due(now)
         pending.author = author
         pending.ask = self._context.ask(request_for(pending.verb, author, user), now)
 
     def _remember_author(self, pending: Pending, recording: RecordingId | None) -> None:
         if pending.verb is Action.START:
-            self._context.doorkeeper.started(recording, pending.author)
+            # A button starts for nobody in particular, whatever author the site has set for it.
+            author = pending.author if pending.scanned is not None else None
+            self._context.doorkeeper.started(recording, author)
 
     def _identified(self, pending: Pending, users: tuple[User, ...], now: float) -> None:
         status = self._context.truth.status
@@ -166,9 +172,9 @@ class Acting:
             why = f"{who} this number{pending.number_shown}"
             self._finish(Result.FAILED, why, now, Receipt.DENIED)
             return
-        why_not = self._context.doorkeeper.why_not_stop(
-            users[0].id, status.recording, self._context.rules
-        )
+        # Not by the status: a paused room may not name its recording (valt-api 13 no. 10).
+        recording = self._context.truth.clock.recording
+        why_not = self._context.doorkeeper.why_not_stop(users[0].id, recording, self._context.rules)
         if pending.verb is Action.STOP and why_not:
             self._finish(Result.FAILED, why_not, now, Receipt.DENIED)
             return

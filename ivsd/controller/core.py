@@ -52,7 +52,7 @@ from ivsd.events import (
     WatchFailed,
 )
 from ivsd.valt.errors import ValtError
-from ivsd.valt.model import RoomState
+from ivsd.valt.model import RecordingId, RoomState
 
 SETTLE_POLL_S = 1.0
 
@@ -73,6 +73,8 @@ class Controller:
         self._board = self._context.board
         self._gestures = Gestures()
         self._stop_guard = StopGuard()
+        self._seen: dict[str, RecordingId | None] = {}
+        """Control -> what was recorded when it went down: a stop is meant for that."""
         self._markers = Markers(self._context, self._end)
         self._looks = Looks(self._context, self._end)
         self._acting = Acting(self._context, self._end, self._markers.release_held)
@@ -138,6 +140,7 @@ class Controller:
                 self._board.found(device)
             case DeviceForgotten(device):
                 self._board.forget(device)
+                self._let_go("its device is not used any more", now)
             case Reconfigured(rules, new_room):
                 self._reconfigured(rules, new_room, now)
             case Tick():
@@ -155,6 +158,7 @@ class Controller:
                 self._end(press, Result.IGNORED, "nothing is bound to this control", now)
             return
         self._time_passed(at, now)
+        self._seen[control] = self._truth.clock.recording
         if (held := self._stop_guard.let_go(control)) is not None:
             self._end(held, Result.IGNORED, NOT_SEEN_TO_COME_UP, now)
         self._clear(self._gestures.pressed(control, rules, at), now)
@@ -183,7 +187,13 @@ class Controller:
             first, *then = self._rules.controls[gesture.control].actions[gesture.gesture]
             what = "+".join(binding.action for binding in (first, *then))
             press = Press(
-                gesture.control, what, gesture.at, gesture.gesture, gesture.is_down, tuple(then)
+                gesture.control,
+                what,
+                gesture.at,
+                self._seen.get(gesture.control),
+                gesture.gesture,
+                gesture.is_down,
+                tuple(then),
             )
             self._act(press, first, now)
 
@@ -212,8 +222,7 @@ class Controller:
         """Ask the site's stop protection; a hold, a double press and a badge are no accident."""
         if press.gesture not in (Gesture.PRESS, Gesture.TAP) or press.told:
             return True
-        recording = self._truth.status.recording if self._truth.status else None
-        hindrance = self._stop_guard.hinders(press, recording, self._rules)
+        hindrance = self._stop_guard.hinders(press, self._rules)
         if hindrance:
             self._end(press, Result.IGNORED, hindrance, now)
         return hindrance is None
@@ -228,7 +237,7 @@ class Controller:
 
     def _scanned(self, event: Scanned, now: float) -> None:
         doorkeeper, rules = self._context.doorkeeper, self._rules
-        press = Press(event.reader, event.kind.value, event.at)
+        press = Press(event.reader, event.kind.value, event.at, self._truth.clock.recording)
         if (again := doorkeeper.was_there(event, rules.rearm_s)) is not None:
             if again is Again.TELL:
                 away = f"the badge must be away from the reader for {rules.rearm_s:g} s"
@@ -364,6 +373,8 @@ class Controller:
             follow = replace(press, then=press.then[1:], told=told, achieved=achieved)
             self._act(follow, press.then[0], now)
             return
-        if result is Result.IGNORED and achieved:
+        if result is Result.IGNORED and press.told and not goes_on:
+            result = Result.FAILED  # the rest was not done, and nobody shall believe it was
+        elif result is Result.IGNORED and achieved:
             result = Result.DONE
         self._board.end(press, result, "; ".join(told), now, receipt)

@@ -25,7 +25,6 @@ class Again(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Lying:
-    badge: Secret
     read_at: float
     told: int = 0
 
@@ -34,7 +33,7 @@ class Doorkeeper:
     """Remembers what was shown to each reader, and who began the recording."""
 
     def __init__(self) -> None:
-        self._lying: dict[str, _Lying] = {}  # by reader
+        self._lying: dict[str, dict[Secret, _Lying]] = {}  # reader -> what was read just now
         self._wrong: dict[str, list[float]] = {}  # keypad -> when wrong PINs came
         self._locked_until: dict[str, float] = {}
         self._author: tuple[RecordingId | None, int | None] = (None, None)
@@ -48,15 +47,19 @@ class Doorkeeper:
         """
         if scanned.kind is not NumberKind.BADGE:
             return None
-        before = self._lying.get(scanned.reader)
-        self._lying[scanned.reader] = _Lying(scanned.number, scanned.at)
-        if before is None or before.badge != scanned.number:
+        # Of each badge by itself: two in a wallet are read in turn, and none of them is away.
+        lying = {
+            badge: read
+            for badge, read in self._lying.get(scanned.reader, {}).items()
+            if scanned.at - read.read_at < rearm_s
+        }
+        self._lying[scanned.reader] = lying
+        before = lying.get(scanned.number)
+        if before is None:
+            lying[scanned.number] = _Lying(scanned.at)
             return None
-        gap_s = scanned.at - before.read_at
-        if gap_s >= rearm_s:
-            return None
-        tell = gap_s >= SWIPED_AGAIN_S and before.told < TOLD_AGAIN
-        self._lying[scanned.reader] = _Lying(scanned.number, scanned.at, before.told + tell)
+        tell = scanned.at - before.read_at >= SWIPED_AGAIN_S and before.told < TOLD_AGAIN
+        lying[scanned.number] = _Lying(scanned.at, before.told + tell)
         return Again.TELL if tell else Again.IGNORE
 
     def locked_for(self, scanned: Scanned) -> float:

@@ -27,6 +27,16 @@ _VERBS = {
 }
 
 
+_AFTER: dict[Action | None, RoomState] = {
+    Action.START: RoomState.RECORDING,
+    Action.STOP: RoomState.AVAILABLE,
+    Action.PAUSE: RoomState.PAUSED,
+    Action.RESUME: RoomState.RECORDING,
+    Action.LOCK: RoomState.LOCKED,
+    Action.UNLOCK: RoomState.AVAILABLE,
+}
+
+
 def explain(rules: Rules) -> Iterator[str]:
     """Yield a paragraph for each control and gesture, one line for each state of the room."""
     for control, bound in rules.controls.items():
@@ -44,13 +54,24 @@ def _by_state(
     meanings: dict[str, list[str]] = {}
     for state in STATES:
         told: list[str] = []
+        now: RoomState = state
         for binding in bindings:
-            told.append(_does(binding, gesture, state, rules))
+            way = gesture if not told else None  # only the first is protected
+            told.append(_does(binding, way, now, rules))
             if told[-1].startswith("refused"):
                 break  # and what follows is not done
+            now = _AFTER.get(_verb(binding, now), now)
         meanings.setdefault("; then ".join(told), []).append(state)
     for meaning, states in meanings.items():
         yield f"  {', '.join(states)}: {meaning}"
+
+
+def _verb(binding: Binding, state: RoomState) -> Action | None:
+    """Return what is asked of the server, if anything."""
+    if binding.action is Action.SHOW_STATUS:
+        return None
+    decision = decide(binding.action, state)
+    return decision.verb if isinstance(decision, Do) else None
 
 
 def _way(gesture: Gesture, rules: ControlRules) -> str:
@@ -79,7 +100,7 @@ def _does(binding: Binding, gesture: Gesture | None, state: RoomState, rules: Ru
         return f"{how}: {decision.reason}"
     if decision.verb is Action.MARKER:
         return f"sets the marker “{binding.marker_name}” ({binding.marker_colour})"
-    stop = decision.verb is Action.STOP and gesture is Gesture.PRESS
+    stop = decision.verb is Action.STOP and gesture in (Gesture.PRESS, Gesture.TAP)
     if stop and rules.stop_protection is StopProtection.HOLD:
         return f"stops the recording when held for {rules.stop_hold_s:g} s"
     if stop and rules.stop_protection is StopProtection.TWICE:

@@ -136,7 +136,7 @@ def _single(control: str, held: _Open) -> Fired | Missed:
     if Gesture.PRESS in actions:
         return Fired(control, Gesture.PRESS, held.down_at, is_down=held.up_at is None)
     if Gesture.TAP in actions and held.up_at is not None:
-        return Fired(control, Gesture.TAP, held.down_at)
+        return Fired(control, Gesture.TAP, held.down_at, is_down=False)
     if Gesture.TAP in actions:
         reason = "it was held too long: tap it"
     elif Gesture.HOLD in actions:

@@ -29,6 +29,8 @@ class Press:
     source: str
     action: str
     at: float
+    recording: RecordingId | None = None
+    """What was recorded then: a stop is meant for it, and for no other one."""
     gesture: Gesture | None = None
     """What the hand did; None for a badge or a PIN."""
     is_down: bool = False

@@ -26,7 +26,7 @@ class StopGuard:
         """Whether a button is held down, not long enough yet."""
         return bool(self._held)
 
-    def hinders(self, press: Press, recording: RecordingId | None, rules: Rules) -> str | None:
+    def hinders(self, press: Press, rules: Rules) -> str | None:
         """Tell what is still to be done to stop; None when the press may stop at once.
 
         An empty text: the press waits here, until `released` or `held_long_enough`.
@@ -34,10 +34,10 @@ class StopGuard:
         match rules.stop_protection:
             case StopProtection.TWICE:
                 armed, armed_at = self._armed
-                if armed == recording and 0 < press.at - armed_at <= TWICE_S:
+                if armed == press.recording and 0 < press.at - armed_at <= TWICE_S:
                     self._armed = None, float("-inf")
                     return None
-                self._armed = recording, press.at
+                self._armed = press.recording, press.at
                 return f"press again within {TWICE_S:g} s to stop the recording"
             case StopProtection.HOLD if not press.is_down:
                 return how_to_hold(rules)  # it has another use, and came up before it was clear

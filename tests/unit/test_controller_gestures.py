@@ -585,7 +585,7 @@ def test_a_sequence_that_meets_a_busy_room_half_way_says_what_was_done() -> None
     door.press("lock").press("stop")  # the lock is refused by the table, the stop is under way
     door.feed(Answered(mark.id, None, door.now, door.now))
     result, reason = door.told[-1]
-    assert (result, reason) == (DONE, "marker “X” at 01:00; busy: stop is being carried out")
+    assert (result, reason) == (FAILED, "marker “X” at 01:00; busy: stop is being carried out")
 
 
 def test_a_recording_that_has_just_started_is_not_stopped_and_then_locked() -> None:

@@ -13,6 +13,7 @@ from ivsd.events import (
     AskFailed,
     Binding,
     ControlRules,
+    DeviceForgotten,
     FindUser,
     Gesture,
     NumberKind,
@@ -26,6 +27,7 @@ from ivsd.events import (
     Show,
     StartRecording,
     StopRecording,
+    Tick,
     WhoMayStop,
 )
 from ivsd.valt.errors import ServerFailed
@@ -69,8 +71,15 @@ def test_another_badge_and_another_reader_count_at_once() -> None:
     doorkeeper = Doorkeeper()
     assert doorkeeper.was_there(badge(0.0), REARM_S) is None
     assert doorkeeper.was_there(badge(0.1, "0004711002"), REARM_S) is None
-    assert doorkeeper.was_there(badge(0.2), REARM_S) is None
     assert doorkeeper.was_there(badge(0.3, reader="other"), REARM_S) is None
+
+
+def test_two_badges_in_one_wallet_count_once_each() -> None:
+    doorkeeper = Doorkeeper()
+    reads = [badge(0.3 * n, f"000471100{1 + n % 2}") for n in range(20)]
+    found = [doorkeeper.was_there(read, REARM_S) for read in reads]
+    assert found[:2] == [None, None]
+    assert None not in found[2:]
 
 
 def test_a_pin_may_be_entered_again_at_once() -> None:
@@ -264,3 +273,68 @@ def test_no_outcome_of_a_pin_shows_it() -> None:
     for step in range(WRONG_PINS + 2):
         door.enter(100.0 + step, "73915526")
     assert not any("7391" in repr(outcome) or "526" in repr(outcome) for outcome in door.outcomes)
+
+
+def test_only_the_author_stops_a_paused_recording_that_the_room_does_not_name() -> None:
+    door = Door(Rules({}, who_may_stop=WhoMayStop.AUTHOR))
+    door.swipe(100.0)
+    door.feed(RoomPolled(RoomStatus(RoomState.PAUSED, None, True), 110.0, 110.0), 110.0)
+    door.swipe(120.0, "0004711002")
+    assert door.last == ("failed", "only the author may stop this recording")
+
+
+def test_a_recording_that_a_button_started_is_not_its_default_author_s_alone() -> None:
+    control = ControlRules({Gesture.PRESS: (Binding(Action.START),)})
+    rules = Rules({"start": control}, default_author=5, who_may_stop=WhoMayStop.AUTHOR)
+    door = Door(rules)
+    door.feed(Pressed("start", 100.0), 100.0)
+    door.swipe(110.0)
+    assert door.last == ("done", "recording stopped")
+
+
+HOLD_TO_STOP = Rules(
+    {
+        "stop": ControlRules({Gesture.HOLD: (Binding(Action.STOP),)}),
+        "two": ControlRules({Gesture.PRESS: (Binding(Action.MARKER, "M"), Binding(Action.STOP))}),
+        "pause": ControlRules({Gesture.PRESS: (Binding(Action.PAUSE),)}),
+    }
+)
+
+
+def recording(name: str) -> RoomStatus:
+    return RoomStatus(RoomState.RECORDING, name, True)
+
+
+def test_a_stop_that_was_meant_for_another_recording_stops_nothing() -> None:
+    controller, now = Controller(HOLD_TO_STOP), 10.0
+    controller.step(RoomPolled(recording("R7"), now, now), now)
+    controller.step(Pressed("stop", 20.0), 20.0)
+    controller.step(RoomPolled(RoomStatus(RoomState.AVAILABLE), 20.2, 20.2), 20.2)
+    controller.step(RoomPolled(recording("R8"), 20.6, 20.6), 20.6)
+    commands = controller.step(Tick(), 21.0).commands
+    assert not any(isinstance(command, Ask) for command in commands)
+    [outcome] = [command.outcome for command in commands if isinstance(command, Report)]
+    assert (outcome.result, outcome.reason) == (
+        "ignored",
+        "the recording that was meant has already ended",
+    )
+
+
+def test_a_hold_on_a_device_that_is_not_used_any_more_fires_nothing() -> None:
+    controller = Controller(HOLD_TO_STOP)
+    controller.step(RoomPolled(recording("R7"), 10.0, 10.0), 10.0)
+    controller.step(Pressed("stop", 20.0), 20.0)
+    controller.step(DeviceForgotten("stop"), 20.1)
+    commands = controller.step(Tick(), 22.0).commands
+    assert not any(isinstance(command, Ask) for command in commands)
+
+
+def test_a_sequence_whose_end_was_not_done_is_no_success() -> None:
+    controller = Controller(HOLD_TO_STOP)
+    controller.step(RoomPolled(recording("R7"), 10.0, 10.0), 10.0)
+    [ask] = [c for c in controller.step(Pressed("two", 20.0), 20.0).commands if isinstance(c, Ask)]
+    controller.step(Pressed("pause", 20.1), 20.1)
+    commands = controller.step(Answered(ask.id, None, 20.0, 20.2), 20.2).commands
+    [outcome] = [command.outcome for command in commands if isinstance(command, Report)]
+    assert outcome.result == "failed"
+    assert "busy: pause is being carried out" in outcome.reason

@@ -51,6 +51,13 @@ def test_what_follows_a_refusal_is_not_told_for_it_is_not_done() -> None:
     assert "  recording: sets the marker “Q {count}” (blue); then pauses the recording" in lines
 
 
+def test_what_follows_is_told_for_the_state_that_the_first_has_left() -> None:
+    lines = told(Gesture.PRESS, Action.STOP, Action.LOCK)
+    assert "  recording, paused: stops the recording; then locks the room" in lines
+    lines = told(Gesture.PRESS, Action.START, Action.MARKER)
+    assert lines[1].endswith("starts a recording; then sets the marker “Q {count}” (blue)")
+
+
 def test_every_way_of_using_a_control_has_its_words() -> None:
     first = {gesture: told(gesture, Action.SHOW_STATUS)[0] for gesture in Gesture}
     assert first == {
