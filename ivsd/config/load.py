@@ -124,7 +124,11 @@ def _check_valt(checked: Checked[Config], valt: Valt) -> None:
 def _check_gestures(checked: Checked[Config], at: str, control: Control) -> None:
     """Check what does not go together; a way with a problem of its own counts as given."""
     ways = ("tap", "hold", "double", "release")
-    given = [way for way in ways if checked.has(f"{at}.{way}") and _is_set(checked, at, way)]
+    given = [
+        way
+        for way in ways
+        if getattr(control, way) is not None or checked.is_wrong_at(f"{at}.{way}")
+    ]
     acts = checked.has(f"{at}.action") or control.action is not None
     if not acts and not given:
         checked.complain(at, "does nothing: give it an action, or a tap, hold, double or release")
@@ -146,11 +150,6 @@ def _check_gestures(checked: Checked[Config], at: str, control: Control) -> None
             _check_steps(checked, f"{at}.{way}.then", steps.then)
 
 
-def _is_set(checked: Checked[Config], at: str, way: str) -> bool:
-    control = checked.sections["controls"][at.removeprefix("controls.")]
-    return getattr(control, way) is not None or checked.is_wrong_at(f"{at}.{way}")
-
-
 def _check_steps(checked: Checked[Config], at: str, steps: list[Step]) -> None:
     for number, step in zip(checked.kept.get(at, []), steps, strict=True):
         if step.action.is_toggle:
@@ -162,14 +161,15 @@ def _check_stop(
     checked: Checked[Config], recording: Recording, controls: dict[str, Control]
 ) -> None:
     """Where a button must be held to stop, a control that cannot be held could never stop."""
+    if recording.stop is not StopProtection.HOLD:
+        return
+    text = "cannot be held to stop (recording.stop: hold): bind a stop to its hold"
+    stops = (Action.STOP, Action.RECORD_TOGGLE)
     for name, control in controls.items():
-        for way, step in (("tap", control.tap), ("action", control)):
-            other = "hold" if control.hold else "double" if control.double else ""
-            held = way == "action" and not other
-            stops = step is not None and step.action in (Action.STOP, Action.RECORD_TOGGLE)
-            if recording.stop is StopProtection.HOLD and stops and not held:
-                text = "cannot be held to stop (recording.stop: hold): bind a stop to its hold"
-                checked.complain(f"controls.{name}.{way}", text)
+        if control.tap is not None and control.tap.action in stops:
+            checked.complain(f"controls.{name}.tap", text)
+        if control.action in stops and (control.hold or control.double):
+            checked.complain(f"controls.{name}.action", text)
 
 
 def trust(valt: Valt, path: Path) -> str:

@@ -25,8 +25,6 @@ _VERBS = {
     Action.LOCK: "locks the room",
     Action.UNLOCK: "unlocks the room",
 }
-
-
 _AFTER: dict[Action | None, RoomState] = {
     Action.START: RoomState.RECORDING,
     Action.STOP: RoomState.AVAILABLE,

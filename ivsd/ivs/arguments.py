@@ -127,10 +127,9 @@ def card(value: object) -> Secret:
 
 
 def _integer(name: str, value: object, least: int, wanted: str) -> int:
-    good = isinstance(value, int) and not isinstance(value, bool)
-    if not good or not least <= value <= LARGEST_ID:  # type: ignore[operator]  # it is an int
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST_ID:
         raise BadArgument(f"{name} must be {wanted}, not {_shown(value)}")
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return int(value)
 
 
 def _shown(value: object) -> str:
