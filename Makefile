@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # What evdev and systemd-python are built with; both come as source only.
 BUILD_PACKAGES := gcc libc6-dev linux-libc-dev python3-dev pkg-config libsystemd-dev
 
-.PHONY: help demo test check docs venv venv-all bench clean
+.PHONY: help demo test check docs venv venv-all bench soak clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -27,7 +27,10 @@ check: $(VENV)/.appliance  ## style and types
 bench: $(VENV)/.appliance  ## measure: press latency, light latency, start, memory, idle CPU
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-docs: $(VENV)/.base  ## write into the README what every control does
+soak: $(VENV)/.appliance  ## feed a million events, and 100,000 through the daemon: all must add up
+	@$(BIN)/python -m tests.soak $(ARGS)
+
+docs: $(VENV)/.base  ## write into the README what every control does and every light means
 	@$(BIN)/python .ci/readme_table.py
 
 venv: $(VENV)/.base  ## set up what the demo needs

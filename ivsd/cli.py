@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import signal
 import sys
 import threading
@@ -11,9 +12,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ivsd import __version__
-from ivsd.config import ConfigError, load, load_world, password, salvage
+from ivsd.config import (
+    CARDS,
+    Config,
+    ConfigError,
+    Problem,
+    load,
+    load_cards,
+    load_world,
+    password,
+    salvage,
+)
+from ivsd.config.schema import CardEntry
 
 DEFAULT_CONFIG = Path("/etc/ivsd/ivsd.yaml")
+DEFAULT_STATE = Path(os.environ.get("STATE_DIRECTORY", "/var/lib/ivsd"))
+"""systemd names the folder that it has made for the service (systemd.exec, StateDirectory=)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,7 +48,7 @@ def _run(args: argparse.Namespace) -> int:
     from ivsd.daemon import Daemon
 
     journal.set_up()
-    daemon = Daemon(args.config)
+    daemon = Daemon(args.config, args.state)
     signal.signal(signal.SIGTERM, lambda *_: daemon.stop())
     signal.signal(signal.SIGINT, lambda *_: daemon.stop())
     signal.signal(signal.SIGHUP, lambda *_: daemon.reload())
@@ -42,35 +56,59 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    try:
-        config = load(args.file)
-        if config.valt.password or config.valt.password_file:
+    config, _, problems = _read(args.file)
+    has_password = config is not None and (config.valt.password or config.valt.password_file)
+    if config is not None and has_password:
+        try:
             password(config, args.file)
-    except ConfigError as e:
-        print(e)
+        except ConfigError as e:
+            problems += e.problems
+    if problems:
+        print(ConfigError(problems))
         return 1
     print(f"{args.file}: all right")
-    if not (config.valt.password or config.valt.password_file):
+    if not has_password:
         print("It holds no password: the systemd credential valt-password must bring it.")
     return 0
+
+
+def _badge(args: argparse.Namespace) -> int:
+    from ivsd.badge import badge
+
+    return badge(args.file, typed=args.typed)
 
 
 def _explain(args: argparse.Namespace) -> int:
     from ivsd.controller.explain import explain
     from ivsd.rules import rules_of
 
-    try:
-        load(args.file)
-    except ConfigError as e:
-        # What is wrong elsewhere (no password here, perhaps) does not change what presses mean.
-        concerned = [p for p in e.problems if p.key.split(".")[0] in ("", "controls", "recording")]
-        if concerned:
-            print(ConfigError(concerned))
-            return 1
+    # What is wrong elsewhere (no password here, perhaps) does not change what presses mean.
+    decisive = ("", "controls", "recording", "cards")
+    _, cards, problems = _read(args.file)
+    concerned = [problem for problem in problems if problem.key.split(".")[0] in decisive]
+    if concerned:
+        print(ConfigError(concerned))
+        return 1
     parts = salvage(args.file)
-    for line in explain(rules_of(parts.controls, parts.recording, parts.badges)):
+    for line in explain(rules_of(parts.controls, parts.recording, parts.badges, cards)):
         print(line)
     return 0
+
+
+def _read(path: Path) -> tuple[Config | None, list[CardEntry], list[Problem]]:
+    """Read ivsd.yaml and the cards.yaml beside it, with what is wrong in both."""
+    config: Config | None = None
+    cards: list[CardEntry] = []
+    problems: list[Problem] = []
+    try:
+        config = load(path)
+    except ConfigError as e:
+        problems += e.problems
+    try:
+        cards = load_cards(path.parent / CARDS)
+    except ConfigError as e:
+        problems += e.problems
+    return config, cards, problems
 
 
 def _demo(args: argparse.Namespace) -> int:
@@ -147,6 +185,10 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run the daemon of this box")
     run.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
+    run.add_argument(
+        "--state", type=Path, default=DEFAULT_STATE, metavar="FOLDER",
+        help="where markers are kept that wait for the server",
+    )  # fmt: skip
     run.set_defaults(run=_run)
 
     check = commands.add_parser("check", help="explain what is wrong with a configuration file")
@@ -158,6 +200,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     explain.add_argument("file", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
     explain.set_defaults(run=_explain)
+
+    badge = commands.add_parser(
+        "badge", help="show a swiped badge in every notation, and whose it is in VALT"
+    )
+    badge.add_argument("file", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+    badge.add_argument(
+        "--typed", action="store_true", help="the reader types into this terminal, at any computer"
+    )
+    badge.set_defaults(run=_badge)
 
     demo = commands.add_parser(
         "demo",

@@ -19,15 +19,28 @@ from pathlib import Path
 
 from ivsd.appliance import journal
 from ivsd.appliance.notify import notify
-from ivsd.config import Config, ConfigError, Salvaged, load, password, salvage, trust
-from ivsd.config.schema import Inputs, Lights, Recording, Valt
+from ivsd.config import (
+    CARDS,
+    Config,
+    ConfigError,
+    Salvaged,
+    load,
+    load_cards,
+    password,
+    salvage,
+)
+from ivsd.config.schema import Badges, Inputs, Lights, Recording, Valt, Writing
+from ivsd.connect import session_for
 from ivsd.controller import Controller
 from ivsd.events import (
     Ask,
     Command,
     DeviceForgotten,
+    Drop,
     Event,
+    Keep,
     LightView,
+    MarkSent,
     Note,
     PollNow,
     Reconfigured,
@@ -40,11 +53,9 @@ from ivsd.hardware import Hardware, RealHardware
 from ivsd.inputs.reader import Reader
 from ivsd.outputs.player import Player
 from ivsd.rules import rules_from, rules_of
-from ivsd.valt.client import Client
 from ivsd.valt.link import Link, Recordings
 from ivsd.valt.model import Secret
-from ivsd.valt.session import Session
-from ivsd.valt.transport import HttpTransport
+from ivsd.valt.outbox import OutboxThread
 
 STOP_WITHIN_S = 1.5  # in all, for lamps, devices and workers together
 
@@ -69,13 +80,15 @@ class _Crash:
 class Daemon:
     """One box at one door.
 
-    `observe` sees every command as it is handed out, on the daemon's thread; it is the demo's
-    and the tests' window, and must return at once.
+    `path` is its ivsd.yaml, `state` the folder for what it must not forget. `observe` sees
+    every command as it is handed out, on the daemon's thread; it is the demo's and the tests'
+    window, and must return at once.
     """
 
     def __init__(
         self,
         path: Path,
+        state: Path,
         hardware: Hardware | None = None,
         observe: Callable[[Command], None] = lambda command: None,
     ) -> None:
@@ -84,9 +97,10 @@ class Daemon:
         self._observe = observe
         self._queue: queue.SimpleQueue[Event | _Order | _Crash] = queue.SimpleQueue()
         self._config: Config | None = None
-        self._inputs: Inputs | None = None
+        self._inputs: tuple[Inputs, Writing | None] | None = None
         self._lights: Lights | None = None
         self._controller = Controller(Rules({}))
+        self._outbox = OutboxThread(state, self.post)
         self._link: Link | None = None
         self._linked_by: tuple[Valt, int | str, Recording, Secret] | None = None
         self._reader: Reader | None = None
@@ -113,6 +127,7 @@ class Daemon:
     def run(self) -> int:
         """Run until stopped; return the exit code."""
         threading.excepthook = self._thread_died
+        self._outbox.start()
         self._load()
         notify("READY=1")
         deadline: float | None = None
@@ -156,6 +171,8 @@ class Daemon:
             case PollNow():
                 if self._link is not None:
                     self._link.poll_now()
+            case Keep() | MarkSent() | Drop():
+                self._outbox.put(command)
             case Show(view):
                 self._view = view
                 if self._player is not None:
@@ -179,6 +196,7 @@ class Daemon:
         """Read the configuration and (re)build the parts that it changes."""
         try:
             config = load(self._path)
+            cards = load_cards(self._path.parent / CARDS)
             secret = password(config, self._path)
         except ConfigError as e:
             problems = [str(problem) for problem in e.problems]
@@ -192,12 +210,12 @@ class Daemon:
         if self._config is not None:
             log.info("the configuration was read again")
         self._config = config
-        self._use_hardware(config.inputs, config.lights)
-        self._use_link(config, secret)
+        self._use_hardware(config.inputs, config.badges, config.lights)
+        self._use_link(config, rules_from(config, cards), secret)
 
     def _use_salvaged(self, parts: Salvaged, problems: list[str]) -> None:
         """Come up with a wrong configuration: show it, and answer every press with it."""
-        self._use_hardware(parts.inputs, parts.lights)
+        self._use_hardware(parts.inputs, parts.badges, parts.lights)
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         rules = replace(
             rules_of(parts.controls, parts.recording, parts.badges),
@@ -205,17 +223,17 @@ class Daemon:
         )
         self._step(Reconfigured(rules, new_room=True))
 
-    def _use_hardware(self, inputs: Inputs, lights: Lights) -> None:
+    def _use_hardware(self, inputs: Inputs, badges: Badges, lights: Lights) -> None:
         if lights != self._lights:
             self._end(self._player)
             self._player = Player(self._hardware.fixtures(lights), self.post, view=self._view)
             self._player.start()
             self._lights = lights
-        if inputs != self._inputs:
+        if (inputs, badges.notation) != self._inputs:
             self._end(self._reader)
-            self._reader = Reader(self._hardware.sources(inputs), self.post)
+            self._reader = Reader(self._hardware.sources(inputs, badges.notation), self.post)
             self._reader.start()
-            self._inputs = inputs
+            self._inputs = inputs, badges.notation
 
     def _end(self, part: Player | Reader | None) -> None:
         """Stop a part that is replaced; what was wrong with its devices is no news any more."""
@@ -224,19 +242,19 @@ class Daemon:
             for device in part.devices:
                 self.post(DeviceForgotten(device))  # behind what it may just have posted
 
-    def _use_link(self, config: Config, secret: Secret) -> None:
+    def _use_link(self, config: Config, rules: Rules, secret: Secret) -> None:
         """Connect anew when anything of the server's part has changed; else go on as it is."""
         wanted = (config.valt, config.room, config.recording, secret)
         if wanted == self._linked_by:
-            self._step(Reconfigured(rules_from(config), new_room=False))
+            self._step(Reconfigured(rules, new_room=False))
             return
         try:
             link = self._new_link(config, secret)
         except OSError as e:  # the CA file has changed since it was checked
             log.error("valt.verify: %s", e)
             if self._link is None:
-                rules = replace(rules_from(config), config_problem=f"valt.verify: {e}")
-                self._step(Reconfigured(rules, new_room=True))
+                wrong = replace(rules, config_problem=f"valt.verify: {e}")
+                self._step(Reconfigured(wrong, new_room=True))
             return
         before, self._linked_by = self._linked_by, wanted
         place = (config.valt.url, config.room)
@@ -246,40 +264,31 @@ class Daemon:
             if not new_room:
                 link.take_over(self._link)
         self._link = link
-        self._step(Reconfigured(rules_from(config), new_room))
+        self._step(Reconfigured(rules, new_room))
         link.start()
         log.info("room %s at %s", config.room, config.valt.url)
 
     def _new_link(self, config: Config, secret: Secret) -> Link:
-        valt = config.valt
-        verify = trust(valt, self._path)
-        transport = HttpTransport(valt.url, verify=verify, timeout_s=valt.timeout_s)
-        session = Session(
-            Client(transport),
-            valt.username,
-            secret,
-            failure_reauth_s=valt.failure_reauth_s,
-            success_reauth_s=valt.success_reauth_s,
-        )
         recordings = Recordings(config.recording.name, config.recording.template or None)
         return Link(
-            session,
+            session_for(config.valt, self._path, secret),
             config.room,
             recordings,
             self.post,
-            poll_interval_s=valt.poll_interval_s,
+            poll_interval_s=config.valt.poll_interval_s,
         )
 
     def _shut_down(self) -> None:
         """End every part; lamps first, so that no light stays on over a box that is off."""
         notify("STOPPING=1")
-        for part in (self._player, self._reader, self._link):
+        for part in (self._player, self._reader, self._link, self._outbox):
             if part is not None:
-                part.stop(STOP_WITHIN_S / 3)
+                part.stop(STOP_WITHIN_S / 4)
 
     def _thread_died(self, args: threading.ExceptHookArgs) -> None:
         link_threads = self._link.threads if self._link is not None else ()
-        if args.thread is not None and args.thread in (self._player, self._reader, *link_threads):
+        ours = (self._player, self._reader, self._outbox, *link_threads)
+        if args.thread is not None and args.thread in ours:
             self._queue.put(_Crash(args.thread.name, args.exc_value))
         else:
             threading.__excepthook__(args)

@@ -8,7 +8,7 @@ Times named `at`, `sent_at` and `..._before` are seconds of the monotonic clock.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ivsd.valt.errors import ValtError
@@ -71,6 +71,23 @@ class ControlRules:
     def waits(self) -> bool:
         """Whether going down alone does not tell the gesture."""
         return not self.actions.keys().isdisjoint((Gesture.TAP, Gesture.HOLD, Gesture.DOUBLE))
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What the box's own table says of a badge."""
+
+    actions: tuple[Binding, ...] = (Binding(Action.RECORD_TOGGLE),)
+    user: int | None = None
+    """The VALT user it stands for, whatever VALT has for its number."""
+    name: str = ""
+    """What people call it, or its owner; "" for VALT's own name."""
+    is_looked_up: bool = True
+    """Whether VALT is asked who that is; a key for everybody needs nobody."""
+
+
+STRANGER = Card()
+"""A badge that is not in the table: VALT alone knows whose it is."""
 
 
 class StopProtection(StrEnum):
@@ -204,12 +221,66 @@ class AskFailed:
     at: float
 
 
+# -- events: the outbox -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMarker:
+    """A marker that waits on this box's disk for its server."""
+
+    id: int
+    server: str
+    """Which server the recording is on; the id of a recording says nothing to another one."""
+    recording: RecordingId
+    name: str
+    colour: str
+    time_s: int
+    was_sent: bool = False
+    """Whether it may be on the server already: it was sent, and the answer was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRead:
+    """The outbox can be used; these markers were left in it by an earlier run."""
+
+    markers: tuple[KeptMarker, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxLost:
+    """The disk of the outbox cannot be used; `problem` is a sentence."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The marker is safe on the disk."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotKept:
+    """The marker could not be written; `problem` is a sentence."""
+
+    id: int
+    problem: str
+
+
 # -- events: the clock and the configuration --------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
     """The deadline the controller asked for has come."""
+
+
+class MarkerTime(StrEnum):
+    """Whose seconds count for a marker, where this box and the server differ after a pause."""
+
+    OWN = "own"
+    SERVER = "server"
 
 
 class WhoMayStop(StrEnum):
@@ -229,6 +300,9 @@ class Rules:
     reply_timeout_s: float = 5.0
     settle_s: float = 5.0
     just_started_s: float = 2.0
+    send_within_s: float = 5.0
+    """A press that changes the room is not carried out later than so long after it."""
+    marker_clock: MarkerTime = MarkerTime.OWN
     stop_protection: StopProtection = StopProtection.AT_ONCE
     stop_hold_s: float = 2.0
     rearm_s: float = 2.0
@@ -236,6 +310,10 @@ class Rules:
     who_may_stop: WhoMayStop = WhoMayStop.ANYONE
     stoppers: frozenset[int] = frozenset()
     """VALT user ids, for WhoMayStop.LISTED."""
+    cards: Mapping[Secret, Card] = field(default_factory=dict)
+    """The box's own table of badges."""
+    server: str = ""
+    """Which server, in a form that stays the same as long as its recordings' ids do."""
     config_problem: str = ""
     """A sentence; set when the configuration is wrong, then no press can be carried out."""
 
@@ -262,6 +340,10 @@ Event = (
     | RenewalFailed
     | Answered
     | AskFailed
+    | OutboxRead
+    | OutboxLost
+    | Kept
+    | NotKept
     | Tick
     | Reconfigured
 )
@@ -313,10 +395,28 @@ class AddMarker:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliverMarker:
+    """Put a marker of the outbox into its recording, unless the server has it already.
+
+    `twins` of them, the same name at the same second, are known to be there and not to be it.
+    """
+
+    marker: KeptMarker
+    twins: int
+
+
+@dataclass(frozen=True, slots=True)
 class FindUser:
     """Look up whose badge number or PIN this is."""
 
     number: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ReadUser:
+    """Look up whether this VALT user is still there, and their name."""
+
+    user: int
 
 
 Request = (
@@ -327,7 +427,9 @@ Request = (
     | LockRoom
     | UnlockRoom
     | AddMarker
+    | DeliverMarker
     | FindUser
+    | ReadUser
 )
 
 
@@ -343,6 +445,30 @@ class Ask:
 @dataclass(frozen=True, slots=True)
 class PollNow:
     """Read the room's state at once instead of at the next interval."""
+
+
+# -- commands: the outbox -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Write this marker to the disk; `Kept` or `NotKept` follows."""
+
+    marker: KeptMarker
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSent:
+    """Remember on the disk that the server may have this marker from now on."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Take this marker off the disk: it is delivered, or never will be."""
+
+    id: int
 
 
 # -- commands: what people get to see ---------------------------------------------------------
@@ -444,4 +570,4 @@ class Note:
     problem: bool = False
 
 
-Command = Ask | PollNow | Show | Report | Note
+Command = Ask | PollNow | Keep | MarkSent | Drop | Show | Report | Note

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from ivsd.config.schema import (
@@ -18,14 +19,15 @@ from ivsd.config.schema import (
     LampKind,
     Lights,
     Role,
-    Shows,
     State,
+    Writing,
 )
 from ivsd.events import Event
 from ivsd.inputs.source import DeviceProblem, Source
 from ivsd.inputs.virtual import VirtualHands
+from ivsd.notation import Form, convert
 from ivsd.outputs.lamp import Colour, Lamp, LampProblem
-from ivsd.outputs.patterns import LIGHT_LANGUAGE, ONE_LAMP, Look
+from ivsd.outputs.patterns import BUZZER, LEDS, LIGHT_LANGUAGE, ONE_LAMP, Look
 from ivsd.outputs.player import Fixture
 from ivsd.outputs.virtual import VirtualLamp
 
@@ -35,7 +37,7 @@ NO_EXTRA = "the package {} is not installed: pip install 'ivsd[appliance]'"
 class Hardware(Protocol):
     """What the daemon builds its inputs and lamps from."""
 
-    def sources(self, inputs: Inputs) -> list[Source]: ...
+    def sources(self, inputs: Inputs, valt: Writing | None) -> list[Source]: ...
 
     def fixtures(self, lights: Lights) -> list[Fixture]: ...
 
@@ -46,16 +48,16 @@ class RealHardware:
     def __init__(self) -> None:
         self._factory: Any = None
 
-    def sources(self, inputs: Inputs) -> list[Source]:
-        """Build a source per configured device."""
-        keyboards = [self._keyboard(keyboard) for keyboard in inputs.keyboards]
+    def sources(self, inputs: Inputs, valt: Writing | None) -> list[Source]:
+        """Build a source per configured device; `valt` is how VALT writes card numbers."""
+        keyboards = [self._keyboard(keyboard, valt) for keyboard in inputs.keyboards]
         return keyboards + [self._button(button) for button in inputs.buttons]
 
     def fixtures(self, lights: Lights) -> list[Fixture]:
         """Build a fixture per configured lamp."""
         return [fixture_for(lamp, lights, self._lamp(lamp)) for lamp in lights.lamps]
 
-    def _keyboard(self, keyboard: Keyboard) -> Source:
+    def _keyboard(self, keyboard: Keyboard, valt: Writing | None) -> Source:
         try:
             from ivsd.inputs.evdev import KeyDevice, Wanted
         except ImportError as e:
@@ -69,6 +71,7 @@ class RealHardware:
             pins=keyboard.role in (Role.PIN, Role.AUTO),
             grab=keyboard.grab,
             pin_length=keyboard.pin_length,
+            as_valt=partial(convert, reader=form_of(keyboard.notation), valt=form_of(valt)),
         )
 
     def _button(self, button: Button) -> Source:
@@ -88,13 +91,15 @@ class RealHardware:
 
     def _lamp(self, lamp: LampConfig) -> Lamp:
         try:
-            from ivsd.outputs.gpio import GpioLamp, GpioRgbLamp
+            from ivsd.outputs.gpio import GpioLamp, GpioLeds, GpioRgbLamp
         except ImportError as e:
             return _MissingLamp(lamp.name, NO_EXTRA.format(e.name))
         factory, active = self._gpio_factory(), lamp.active
         if lamp.kind is LampKind.RGB:
             red, green, blue = lamp.lines
             return GpioRgbLamp(lamp.name, lamp.chip, (red, green, blue), active, factory)
+        if lamp.kind is LampKind.LEDS:
+            return GpioLeds(lamp.name, lamp.chip, lamp.lines, lamp.colours, active, factory)
         return GpioLamp(lamp.name, lamp.chip, lamp.lines[0], active, factory)
 
     def _gpio_factory(self) -> Any:
@@ -112,7 +117,7 @@ class VirtualHardware:
         self.hands = VirtualHands()
         self.lamps: dict[str, VirtualLamp] = {}
 
-    def sources(self, inputs: Inputs) -> list[Source]:
+    def sources(self, inputs: Inputs, valt: Writing | None) -> list[Source]:
         """The virtual hands press every control."""
         return [self.hands]
 
@@ -122,14 +127,35 @@ class VirtualHardware:
         return [fixture_for(lamp, lights, self.lamps[lamp.name]) for lamp in lights.lamps]
 
 
+def form_of(writing: Writing | None) -> Form | None:
+    """Return the form that the configuration describes."""
+    return None if writing is None else writing.as_form
+
+
 def fixture_for(config: LampConfig, lights: Lights, lamp: Lamp) -> Fixture:
-    """Give a lamp its light table: the default for its kind, the file's, then its own."""
-    one_colour = config.kind is LampKind.LED and config.shows is Shows.STATUS
-    looks = dict(ONE_LAMP if one_colour else LIGHT_LANGUAGE)
-    for states in (lights.states, config.states):
+    """Give a lamp its light table: the default for its kind, the file's, then its own.
+
+    The file's looks are not for a buzzer: who makes a recording blink does not want it heard.
+    """
+    looks = dict(_default_looks(config))
+    everywhere = {} if config.kind is LampKind.BUZZER else lights.states
+    for states in (everywhere, config.states):
         for name, state in states.items():
             looks[name] = _changed(looks[name], state)
     return Fixture(lamp, config.shows.value, looks)
+
+
+def _default_looks(config: LampConfig) -> dict[str, Look]:
+    match config.kind:
+        case LampKind.LED:
+            return ONE_LAMP
+        case LampKind.LEDS:
+            # Without a red and a green one too many states would look alike but for the rhythm.
+            return LEDS if {Colour.RED, Colour.GREEN} <= set(config.colours) else ONE_LAMP
+        case LampKind.RGB:
+            return LIGHT_LANGUAGE
+        case LampKind.BUZZER:
+            return BUZZER
 
 
 def _changed(look: Look, state: State) -> Look:

@@ -4,28 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
-from ivsd.config.schema import Badges, Config, Control, Recording, Step
-from ivsd.events import Binding, ControlRules, Gesture, Rules
+from ivsd.config.schema import Badges, CardEntry, Config, Control, Recording, Step
+from ivsd.events import STRANGER, Binding, Card, ControlRules, Gesture, Rules
 
 
-def rules_from(config: Config) -> Rules:
+def rules_from(config: Config, cards: Sequence[CardEntry] = ()) -> Rules:
     """Take from the configuration what decides the meaning of presses."""
-    rules = rules_of(config.controls, config.recording, config.badges)
-    return replace(rules, reply_timeout_s=config.valt.timeout_s)
+    rules = rules_of(config.controls, config.recording, config.badges, cards)
+    return replace(
+        rules,
+        server=server_name(config.valt.url),
+        reply_timeout_s=config.valt.timeout_s,
+        send_within_s=config.valt.send_within_s,
+    )
 
 
-def rules_of(controls: dict[str, Control], recording: Recording, badges: Badges) -> Rules:
+def server_name(url: str) -> str:
+    """Name a server so that the name stays when it begins to speak TLS."""
+    parts = urlsplit(url)
+    usual = parts.port in (None, 80, 443)
+    return f"{parts.hostname}" if usual else f"{parts.hostname}:{parts.port}"
+
+
+def rules_of(
+    controls: dict[str, Control],
+    recording: Recording,
+    badges: Badges,
+    cards: Sequence[CardEntry] = (),
+) -> Rules:
     """Take what each control does, gesture by gesture, and who may do it."""
     return Rules(
         controls={name: _control(control) for name, control in controls.items()},
         default_author=recording.author,
+        marker_clock=recording.marker_clock,
         stop_protection=recording.stop,
         stop_hold_s=recording.stop_hold_s,
         rearm_s=badges.rearm_s,
         who_may_stop=badges.who_may_stop,
         stoppers=frozenset(badges.stoppers),
+        cards={card.number: _card(card) for card in cards},
     )
+
+
+def _card(card: CardEntry) -> Card:
+    actions = STRANGER.actions
+    if card.action is not None:
+        actions = _bindings([card.action, *card.action.then])
+    is_looked_up = card.user is not None or card.action is None
+    return Card(actions, card.user, card.name or "", is_looked_up)
 
 
 def _control(control: Control) -> ControlRules:

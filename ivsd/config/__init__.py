@@ -1,15 +1,18 @@
 """The configuration file: load, check, explain. Nothing else in ivsd reads YAML."""
 
+from ivsd.config.cards import CARDS, load_cards
 from ivsd.config.load import Salvaged, load, load_world, password, salvage, trust
 from ivsd.config.problems import ConfigError, Problem
 from ivsd.config.schema import Config
 
 __all__ = [
+    "CARDS",
     "Config",
     "ConfigError",
     "Problem",
     "Salvaged",
     "load",
+    "load_cards",
     "load_world",
     "password",
     "salvage",

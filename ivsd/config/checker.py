@@ -13,7 +13,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +25,7 @@ from ivsd.config.problems import ConfigError, Problem, nearest
 from ivsd.valt.model import Secret
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 _TAG = "tag:yaml.org,2002:"
 _MISSING = dataclasses.MISSING
 
@@ -86,6 +87,10 @@ class Checked(typing.Generic[T]):
         """Whether something is wrong at this key or below it."""
         found = [problem.key for problem in self.problems]
         return any(wrong == key or wrong.startswith(f"{key}.") for wrong in found)
+
+    def numbered(self, key: str, built: list[Item]) -> Iterator[tuple[int, Item]]:
+        """Yield the items of a list that could be built, with their numbers in the file."""
+        return zip(self.kept.get(key, []), built, strict=True)
 
     def note_line(self, key: str, node: yaml.Node) -> int | None:
         """Remember where a key stands; return the line it had before, if any."""

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from ivsd.config.checker import Checked, read
+from ivsd.config.lamps import check_lights
 from ivsd.config.problems import ConfigError, Problem, nearest
 from ivsd.config.schema import (
     Badges,
     Config,
     Control,
     Inputs,
-    LampKind,
     Lights,
     Match,
     Recording,
@@ -23,9 +23,10 @@ from ivsd.config.schema import (
     Step,
     Steps,
     Valt,
+    Writing,
 )
 from ivsd.events import Action, StopProtection, WhoMayStop
-from ivsd.outputs.patterns import LIGHT_LANGUAGE
+from ivsd.notation import width_problem
 from ivsd.valt.address import FINGERPRINT, ca_file_problem
 from ivsd.valt.model import Secret
 
@@ -94,12 +95,13 @@ def _check(path: Path) -> Checked[Config]:
         _check_gestures(checked, f"controls.{name}", control)
     _check_stop(checked, sections.get("recording") or Recording(), sections.get("controls") or {})
     badges = sections.get("badges") or Badges()
+    _check_width(checked, "badges.notation", badges.notation)
     if badges.who_may_stop is WhoMayStop.LISTED and not badges.stoppers:
         checked.complain("badges.stoppers", "needs at least one VALT user id: nobody could stop")
     if (inputs := sections.get("inputs")) is not None:
         _check_inputs(checked, inputs)
     if (lights := sections.get("lights")) is not None:
-        _check_lights(checked, lights)
+        check_lights(checked, lights)
     _check_lines(checked, sections.get("inputs") or Inputs(), sections.get("lights") or Lights())
     return checked
 
@@ -143,15 +145,16 @@ def _check_gestures(checked: Checked[Config], at: str, control: Control) -> None
         checked.complain(f"{at}.release", text)
     if "hold" not in given and checked.has(f"{at}.hold_s"):
         checked.complain(f"{at}.hold_s", "is the time of a hold, and there is none")
-    _check_steps(checked, f"{at}.then", control.then)
+    check_steps(checked, f"{at}.then", control.then)
     for way in ways:
         steps: Steps | None = getattr(control, way)
         if steps is not None:
-            _check_steps(checked, f"{at}.{way}.then", steps.then)
+            check_steps(checked, f"{at}.{way}.then", steps.then)
 
 
-def _check_steps(checked: Checked[Config], at: str, steps: list[Step]) -> None:
-    for number, step in zip(checked.kept.get(at, []), steps, strict=True):
+def check_steps(checked: Checked[T], at: str, steps: list[Step]) -> None:
+    """Check what follows the first action: it must be clear what it does."""
+    for number, step in checked.numbered(at, steps):
         if step.action.is_toggle:
             text = f"{step.action} can only come first: say which of the two it shall be"
             checked.complain(f"{at}.{number}", text)
@@ -183,13 +186,17 @@ def trust(valt: Valt, path: Path) -> str:
 
 def _check_inputs(checked: Checked[Config], inputs: Inputs) -> None:
     seen: set[str] = set()
-    for number, keyboard in enumerate(inputs.keyboards, 1):
+    for number, keyboard in checked.numbered("inputs.keyboards", inputs.keyboards):
         at = f"inputs.keyboards.{number}"
         if keyboard.name in seen:
             checked.complain(f"{at}.name", f"{keyboard.name!r} is the name of another one, too")
         seen.add(keyboard.name)
         if keyboard.match == Match() and not checked.names_below(f"{at}.match"):
             checked.complain(f"{at}.match", "says nothing: give path, id, name or port")
+        _check_width(checked, f"{at}.notation", keyboard.notation)
+        if keyboard.notation is not None and not checked.has("badges.notation"):
+            text = "is given, and badges.notation is missing: how does VALT write its card numbers?"
+            checked.complain(f"{at}.notation", text)
         if keyboard.role is Role.KEYS and not keyboard.keys:
             checked.complain(f"{at}.keys", "is missing: role keys needs key -> control")
         for name, control in keyboard.keys.items():
@@ -198,8 +205,14 @@ def _check_inputs(checked: Checked[Config], inputs: Inputs) -> None:
                     f"{at}.keys.{name}", "is no key: use the kernel's names, such as KEY_KPPLUS"
                 )
             _check_control(checked, f"{at}.keys.{name}", control)
-    for number, button in enumerate(inputs.buttons, 1):
+    for number, button in checked.numbered("inputs.buttons", inputs.buttons):
         _check_control(checked, f"inputs.buttons.{number}.control", button.control)
+
+
+def _check_width(checked: Checked[Config], at: str, writing: Writing | None) -> None:
+    problem = width_problem(writing.as_form) if writing is not None else None
+    if problem:
+        checked.complain(f"{at}.digits", problem)
 
 
 def _check_control(checked: Checked[Config], at: str, control: str) -> None:
@@ -209,35 +222,13 @@ def _check_control(checked: Checked[Config], at: str, control: str) -> None:
         checked.complain(at, f"{control!r} is not under “controls”; {hint}")
 
 
-def _check_lights(checked: Checked[Config], lights: Lights) -> None:
-    for name in lights.states:
-        _check_state(checked, f"lights.states.{name}", name)
-    seen: set[str] = set()
-    for number, lamp in enumerate(lights.lamps, 1):
-        at = f"lights.lamps.{number}"
-        if lamp.name in seen:
-            checked.complain(f"{at}.name", f"{lamp.name!r} is the name of another one, too")
-        seen.add(lamp.name)
-        wanted = 3 if lamp.kind is LampKind.RGB else 1
-        if len(lamp.lines) != wanted:
-            what = "three lines, red, green and blue" if wanted == 3 else "one line"
-            checked.complain(f"{at}.lines", f"a lamp of kind {lamp.kind} has {what}")
-        for name in lamp.states:
-            _check_state(checked, f"{at}.states.{name}", name)
-
-
-def _check_state(checked: Checked[Config], at: str, name: str) -> None:
-    if name not in LIGHT_LANGUAGE:
-        checked.complain(at, f"is no state of the room; {nearest(name, LIGHT_LANGUAGE)}")
-
-
 def _check_lines(checked: Checked[Config], inputs: Inputs, lights: Lights) -> None:
     """A GPIO line has one owner."""
     used: dict[tuple[str, int | str], str] = {}
-    for number, button in enumerate(inputs.buttons, 1):
+    for number, button in checked.numbered("inputs.buttons", inputs.buttons):
         at = f"inputs.buttons.{number}.line"
         _claim(checked, used, (button.chip, button.line), at)
-    for number, lamp in enumerate(lights.lamps, 1):
+    for number, lamp in checked.numbered("lights.lamps", lights.lamps):
         for line in lamp.lines:
             _claim(checked, used, (lamp.chip, line), f"lights.lamps.{number}.lines")
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from ivsd.config.checker import key
-from ivsd.events import Action, StopProtection, WhoMayStop
+from ivsd.events import Action, MarkerTime, StopProtection, WhoMayStop
+from ivsd.notation import Form, Notation
 from ivsd.outputs.lamp import Colour
 from ivsd.outputs.patterns import Pattern
 from ivsd.valt.address import FINGERPRINT, fingerprint_problem, url_problem
@@ -57,6 +58,12 @@ def _marker_colour(colour: str) -> str | None:
     return None if colour in MARKER_COLOURS else f"{colour!r} is no marker colour: use {known}"
 
 
+def _card_number(number: Secret) -> str | None:
+    if re.fullmatch(r"[0-9A-F,]+", number.reveal()):
+        return None
+    return "has other signs than digits and the capital letters A to F: no reader types it"
+
+
 def _device_id(text: str) -> str | None:
     if re.fullmatch(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}", text):
         return None
@@ -79,6 +86,10 @@ class Valt:
         check=_trust,
     )
     timeout_s: float = key("a whole exchange may take so long", 5.0, at_least=0.5, at_most=60)
+    send_within_s: float = key(
+        "a start, stop, pause or lock is not sent later than so long after its press", 5.0,
+        at_least=1, at_most=60,
+    )  # fmt: skip
     poll_interval_s: float = key("how often the room is read", 1.0, at_least=0.2, at_most=60)
     failure_reauth_s: float = key(
         "wait after a refused log-in", 30.0, at_least=5, at_most=3600
@@ -97,13 +108,35 @@ class Recording:
     stop: StopProtection = key("what stops it by a button: at_once, hold or twice",
                                StopProtection.AT_ONCE)  # fmt: skip
     stop_hold_s: float = key("hold the button for so long to stop", 2.0, at_least=0.5, at_most=10)
+    marker_clock: MarkerTime = key(
+        "own, or server: whose seconds markers have after a pause", MarkerTime.OWN
+    )
     template: dict[str, str] = key("required fields of the site's template: id -> text",
                                    factory=dict)  # fmt: skip
 
 
 @dataclass(frozen=True)
+class Writing:
+    """How the numbers of badges are written somewhere."""
+
+    SHORTHAND: ClassVar[str] = "form"
+    form: Notation = key("decimal, hex, decimal_reversed, hex_reversed or facility")
+    digits: int | None = key("exactly so many places, filled up with zeros", None,
+                             at_least=1, at_most=40)  # fmt: skip
+    bytes: int | None = key("bytes of a badge, where they are reversed and zeros are left out",
+                            None, at_least=1, at_most=16)  # fmt: skip
+
+    @property
+    def as_form(self) -> Form:
+        """The form that is described so."""
+        return Form(self.form, self.digits, self.bytes)
+
+
+@dataclass(frozen=True)
 class Badges:
     """Who may do what with a badge or PIN."""
+
+    notation: Writing | None = key("how VALT's card numbers are written", None)
 
     rearm_s: float = key("a badge counts again after it was away for so long", 2.0,
                          at_least=0.5, at_most=60)  # fmt: skip
@@ -146,6 +179,25 @@ class Control:
     release: Steps | None = key("what it does when it comes up", None)
 
 
+@dataclass(frozen=True)
+class CardEntry:
+    """A badge of the box's own table."""
+
+    number: Secret = key("the badge's number as VALT would have it, in quotes",
+                         check=_card_number)  # fmt: skip
+    name: str | None = key("what people call it, or its owner", None)
+    user: int | None = key("id of the VALT user it stands for", None, at_least=1)
+    action: Steps | None = key("what it does in place of starting and stopping", None)
+
+
+@dataclass(frozen=True)
+class CardTable:
+    """The whole of cards.yaml."""
+
+    cards: list[CardEntry] = key("badges that VALT does not know, or that do something else",
+                                 factory=list)  # fmt: skip
+
+
 class Role(StrEnum):
     """What the keys of an evdev device mean."""
 
@@ -169,6 +221,7 @@ class Keyboard:
     match: Match = key("which device it is: path, id, name, port, as few as make it unique")
     pin_length: int | None = key("a PIN is whole at so many places; without it, at Enter", None,
                                  at_least=1, at_most=32)  # fmt: skip
+    notation: Writing | None = key("how this reader writes the numbers of badges", None)
     role: Role = key("badge, pin, keys, or auto (badge or PIN by its speed)", Role.AUTO)
     keys: dict[str, str] = key("key -> control, such as KEY_KPPLUS: marker", factory=dict)
     grab: bool = key("take it for ivsd alone, so that nothing is typed elsewhere", True)
@@ -209,7 +262,9 @@ class LampKind(StrEnum):
     """How a lamp is built."""
 
     LED = "led"
+    LEDS = "leds"
     RGB = "rgb"
+    BUZZER = "buzzer"
 
 
 class Shows(StrEnum):
@@ -222,8 +277,11 @@ class Shows(StrEnum):
 @dataclass(frozen=True)
 class LampConfig:
     name: str = key("your name for it")
-    lines: list[int | str] = key("its GPIO line; three for rgb: red, green, blue")
-    kind: LampKind = key("led (one colour) or rgb", LampKind.LED)
+    lines: list[int | str] = key("its GPIO line; rgb: red, green, blue; leds: one for each colour")
+    kind: LampKind = key("led (one colour), leds (one for each colour), rgb or buzzer",
+                         LampKind.LED)  # fmt: skip
+    colours: list[Colour] = key("kind leds: the colour of each LED, in the order of lines",
+                                factory=list)  # fmt: skip
     shows: Shows = key("status, or recording for a sign over the door", Shows.STATUS)
     chip: str = key("GPIO chip: its name, file or label", "gpiochip0")
     active: Level = key("level while it is lit: low or high", "high")
@@ -235,7 +293,7 @@ class LampConfig:
 class Lights:
     states: dict[str, State] = key("state -> colour and pattern, where the default is not liked",
                                    factory=dict)  # fmt: skip
-    lamps: list[LampConfig] = key("the lamps", factory=list)
+    lamps: list[LampConfig] = key("the lamps, and a buzzer", factory=list)
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,13 @@ from ivsd.controller.context import Context, Ending
 from ivsd.controller.pending import ALREADY, DONE, Pending, Press, Stage, request_for
 from ivsd.controller.table import Do, Fail, Ignore, decide
 from ivsd.events import (
+    STRANGER,
     Action,
     Answered,
+    Card,
     FindUser,
     NumberKind,
+    ReadUser,
     Receipt,
     Result,
     RoomPolled,
@@ -59,13 +62,15 @@ class Acting:
         """Ask the server to act."""
         self._ask_to_act(self._new(press, verb, now), self._context.rules.default_author, "", now)
 
-    def begin_with_look_up(self, press: Press, verb: Action, scanned: Scanned, now: float) -> None:
+    def begin_with_look_up(
+        self, press: Press, verb: Action, scanned: Scanned, card: Card, now: float
+    ) -> None:
         """Ask the server whose badge or PIN it is, and then to act."""
         pending = self._new(press, verb, now)
-        pending.scanned = scanned
-        if scanned.kind is NumberKind.BADGE:  # a PIN is not shown at all
-            pending.number_shown = f" ({scanned.number.tail()})"
-        pending.ask = self._context.ask(FindUser(scanned.number), now)
+        pending.scanned, pending.card = scanned, card
+        find = FindUser(scanned.number) if card.user is None else ReadUser(card.user)
+        if self._is_in_time(pending, now):
+            pending.ask = self._context.ask(find, self._send_before(pending))
 
     def answered(self, event: Answered, now: float) -> None:
         """Take the server's yes."""
@@ -153,9 +158,23 @@ class Acting:
         if pending.verb is Action.STOP and None not in (meant, there) and meant != there:
             self._finish(Result.IGNORED, "the recording that was meant has already ended", now)
             return
+        if not self._is_in_time(pending, now):
+            return
         pending.stage, pending.deadline = Stage.ASKED, self._context.reply_due(now)
         pending.author = author
-        pending.ask = self._context.ask(request_for(pending.verb, author, user), now)
+        request = request_for(pending.verb, author, user)
+        pending.ask = self._context.ask(request, self._send_before(pending))
+
+    def _send_before(self, pending: Pending) -> float:
+        return pending.press.clear_at + self._context.rules.send_within_s
+
+    def _is_in_time(self, pending: Pending, now: float) -> bool:
+        """End a press that comes too late: what it would do now surprises whoever is there."""
+        if now <= self._send_before(pending):
+            return True
+        late_s = now - pending.press.clear_at
+        self._finish(Result.FAILED, f"too late: this was asked for {late_s:.0f} s ago", now)
+        return False
 
     def _remember_author(self, pending: Pending, recording: RecordingId | None) -> None:
         if pending.verb is Action.START:
@@ -164,14 +183,17 @@ class Acting:
             self._context.doorkeeper.started(recording, author)
 
     def _identified(self, pending: Pending, users: tuple[User, ...], now: float) -> None:
-        status = self._context.truth.status
+        status, scanned = self._context.truth.status, pending.scanned
         assert status is not None
-        self._count_pin(pending, known=bool(users))
+        assert scanned is not None
+        self._count_pin(scanned, known=bool(users))
         if len(users) != 1:
-            who = "several VALT users have" if users else "nobody has"
-            why = f"{who} this number{pending.number_shown}"
+            if not users and pending.card == STRANGER:
+                self._context.doorkeeper.nobody_has(scanned)
+            why = pending.not_one(several=bool(users))
             self._finish(Result.FAILED, why, now, Receipt.DENIED)
             return
+        self._context.doorkeeper.somebody_has(scanned)
         # Not by the status: a paused room may not name its recording (valt-api 13 no. 10).
         recording = self._context.truth.clock.recording
         why_not = self._context.doorkeeper.why_not_stop(users[0].id, recording, self._context.rules)
@@ -182,15 +204,15 @@ class Acting:
         match decide(pending.verb, status.acts_as):
             case Do():
                 pending.before = status
-                self._ask_to_act(pending, users[0].id, users[0].name, now)
+                name = pending.card.name or users[0].name
+                self._ask_to_act(pending, users[0].id, name, now)
             case Ignore(reason):
                 self._finish(Result.IGNORED, reason, now)
             case Fail(reason):
                 self._finish(Result.FAILED, reason, now)
 
-    def _count_pin(self, pending: Pending, *, known: bool) -> None:
-        scanned = pending.scanned
-        if scanned is None or scanned.kind is not NumberKind.PIN:
+    def _count_pin(self, scanned: Scanned, *, known: bool) -> None:
+        if scanned.kind is not NumberKind.PIN:
             return
         if known:
             self._context.doorkeeper.right_pin(scanned.reader)

@@ -33,17 +33,17 @@ class Context:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.truth = RoomTruth()
+        self.truth = RoomTruth(rules.marker_clock)
         self.board = Board()
         self.doorkeeper = Doorkeeper()
         self.polled_at = 0.0
         """When the room was last read, or asked to be."""
         self._last_ask = 0
 
-    def ask(self, request: Request, now: float) -> int:
+    def ask(self, request: Request, send_before: float) -> int:
         """Ask the server; return the number by which the answer will be known."""
         self._last_ask += 1
-        self.board.out.append(Ask(self._last_ask, request, now + self.rules.reply_timeout_s))
+        self.board.out.append(Ask(self._last_ask, request, send_before))
         return self._last_ask
 
     def reply_due(self, now: float) -> float:

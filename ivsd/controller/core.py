@@ -1,9 +1,9 @@
 """The controller: step(event, now) -> commands and the next deadline.
 
 Pure: no clock, no I/O, no thread, no log. What a press means in a state of the room is in
-`table`, what a hand did in `gestures`; here is what comes before the table: the link to the
+`table`, what a hand did in `hands`; here is what comes before the table: the link to the
 server may be down, another press may be under way, the room may have changed just now. A press
-that changes the room is then `acting`'s, a marker `marking`'s, a look `looks`'.
+that changes the room is then `acting`'s, a marker `marking`'s or `outbox`', a look `looks`'.
 
 Promises kept here:
 * Every input gets exactly one outcome, within its deadline, whatever the workers do.
@@ -18,14 +18,15 @@ from dataclasses import dataclass, replace
 from ivsd.controller.acting import Acting
 from ivsd.controller.context import Context
 from ivsd.controller.doorkeeper import Again
-from ivsd.controller.gestures import NOT_SEEN_TO_COME_UP, Fired, Gestures, Missed
+from ivsd.controller.hands import Hands
 from ivsd.controller.looks import Looks
 from ivsd.controller.marking import Markers
+from ivsd.controller.outbox import Outbox
 from ivsd.controller.pending import Press
-from ivsd.controller.stop_guard import StopGuard, how_to_hold
 from ivsd.controller.table import Do, Fail, Ignore, decide
 from ivsd.controller.truth import RoomTruth
 from ivsd.events import (
+    STRANGER,
     Action,
     Answered,
     AskFailed,
@@ -35,9 +36,12 @@ from ivsd.events import (
     DeviceFound,
     DeviceLost,
     Event,
-    Gesture,
+    Kept,
     Misread,
+    NotKept,
     NumberKind,
+    OutboxLost,
+    OutboxRead,
     Pressed,
     Receipt,
     Reconfigured,
@@ -52,9 +56,10 @@ from ivsd.events import (
     WatchFailed,
 )
 from ivsd.valt.errors import ValtError
-from ivsd.valt.model import RecordingId, RoomState
+from ivsd.valt.model import RoomState
 
 SETTLE_POLL_S = 1.0
+OUTBOX = "outbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +76,9 @@ class Controller:
     def __init__(self, rules: Rules) -> None:
         self._context = Context(rules)
         self._board = self._context.board
-        self._gestures = Gestures()
-        self._stop_guard = StopGuard()
-        self._seen: dict[str, RecordingId | None] = {}
-        """Control -> what was recorded when it went down: a stop is meant for that."""
-        self._markers = Markers(self._context, self._end)
+        self._hands = Hands(self._context, self._end, self._act, self._stop_held)
+        self._outbox = Outbox(self._context, self._end)
+        self._markers = Markers(self._context, self._end, self._outbox)
         self._looks = Looks(self._context, self._end)
         self._acting = Acting(self._context, self._end, self._markers.release_held)
 
@@ -86,6 +89,10 @@ class Controller:
     @property
     def _truth(self) -> RoomTruth:
         return self._context.truth
+
+    def last_unknown_badge(self, now: float) -> Scanned | None:
+        """Return the last badge that nobody has, of the last 5 min: somebody may get it."""
+        return self._context.doorkeeper.last_unknown(now)
 
     def step(self, event: Event, now: float) -> Step:
         """Take one event and answer with what is to be done."""
@@ -102,19 +109,19 @@ class Controller:
 
     @property
     def _is_busy(self) -> bool:
-        in_hand = self._gestures.undecided or self._stop_guard.undecided
-        return bool(in_hand or self._acting or self._markers or self._looks)
+        parts = (self._hands, self._acting, self._markers, self._outbox, self._looks)
+        return any(parts)
 
     def _handle(self, event: Event, now: float) -> None:
         match event:
             case Pressed(control, at):
                 self._pressed(control, at, now)
             case Released(control, at):
-                self._released(control, at, now)
+                self._hands.released(control, at, now)
             case Scanned():
                 self._scanned(event, now)
             case Misread(reader, at):
-                press = Press(reader, NumberKind.BADGE.value, at)
+                press = Press(reader, NumberKind.BADGE.value, at, at)
                 text = "the number was not read whole: hold the badge to the reader again"
                 self._end(press, Result.FAILED, text, now, Receipt.DENIED)
             case RoomPolled():
@@ -128,104 +135,59 @@ class Controller:
                     f"the daily log-in failed, the old one is used on: {error}", problem=True
                 )
             case Answered(ask):
-                if not self._markers.answered(ask, now):
+                if not (self._markers.answered(ask, now) or self._outbox.answered(ask)):
                     self._acting.answered(event, now)
             case AskFailed(ask, error):
-                if not self._markers.failed(ask, error, now):
+                markers = self._markers, self._outbox
+                if not any(part.failed(ask, error, now) for part in markers):
                     self._acting.failed(ask, error, now)
+            case OutboxRead():
+                self._board.forget(OUTBOX)
+                self._outbox.read(event, now)
+            case OutboxLost(problem):
+                self._board.lost(OUTBOX, problem)
+                self._outbox.lost(problem)
+            case Kept():
+                self._outbox.kept(event, now)
+            case NotKept():
+                self._outbox.not_kept(event, now)
             case DeviceLost(device, problem, is_lamp):
                 if self._board.lost(device, problem) and not is_lamp:
-                    self._let_go("a device was lost while it was held", now)
+                    self._hands.let_go("a device was lost while it was held", now)
             case DeviceFound(device):
                 self._board.found(device)
             case DeviceForgotten(device):
                 self._board.forget(device)
-                self._let_go("its device is not used any more", now)
+                self._hands.let_go("its device is not used any more", now)
             case Reconfigured(rules, new_room):
                 self._reconfigured(rules, new_room, now)
             case Tick():
                 # Only now, for no event waits to be handled: a control that came up long ago
                 # is not taken for held because this box was slow.
-                self._time_passed(now, now)
+                self._hands.time_passed(now, now)
 
     # -- presses --------------------------------------------------------------------------
 
     def _pressed(self, control: str, at: float, now: float) -> None:
-        rules = self._rules.controls.get(control)
-        if rules is None:
-            press = Press(control, "none", at)
-            if not self._hindered(press, now):
-                self._end(press, Result.IGNORED, "nothing is bound to this control", now)
+        if control in self._rules.controls:
+            self._hands.pressed(control, at, now)
             return
-        self._time_passed(at, now)
-        self._seen[control] = self._truth.clock.recording
-        if (held := self._stop_guard.let_go(control)) is not None:
-            self._end(held, Result.IGNORED, NOT_SEEN_TO_COME_UP, now)
-        self._clear(self._gestures.pressed(control, rules, at), now)
-
-    def _released(self, control: str, at: float, now: float) -> None:
-        rules = self._rules.controls.get(control)
-        self._time_passed(at, now)
-        if (press := self._stop_guard.let_go(control)) is not None:
-            self._end(press, Result.IGNORED, how_to_hold(self._rules), now)
-        if rules is not None:
-            self._clear(self._gestures.released(control, rules, at), now)
-
-    def _time_passed(self, at: float, now: float) -> None:
-        """Carry out what is clear at the moment `at`, which may have been a while ago."""
-        self._clear(self._gestures.expire(at), now)
-        for press in self._stop_guard.held_long_enough(at):
-            self._stop_held(press, now)
-
-    def _clear(self, gestures: list[Fired | Missed], now: float) -> None:
-        """Carry out what has become clear that hands have done."""
-        for gesture in gestures:
-            if isinstance(gesture, Missed):
-                press = Press(gesture.control, "none", gesture.at)
-                self._end(press, Result.IGNORED, gesture.reason, now)
-                continue
-            first, *then = self._rules.controls[gesture.control].actions[gesture.gesture]
-            what = "+".join(binding.action for binding in (first, *then))
-            press = Press(
-                gesture.control,
-                what,
-                gesture.at,
-                self._seen.get(gesture.control),
-                gesture.gesture,
-                gesture.is_down,
-                tuple(then),
-            )
-            self._act(press, first, now)
-
-    def _let_go(self, reason: str, now: float) -> None:
-        """Give up on what is held down: nobody will tell us that it came up."""
-        self._clear(self._gestures.cancel(reason), now)
-        for press in self._stop_guard.drop():
-            self._end(press, Result.IGNORED, reason, now)
+        press = Press(control, "none", at, at)
+        if not self._hindered(press, now):
+            self._end(press, Result.IGNORED, "nothing is bound to this control", now)
 
     def _act(self, press: Press, binding: Binding, now: float) -> None:
         starting = self._acting.starts
-        is_marker = binding.action is Action.MARKER
-        # A marker during a start is always taken, whatever the link does meanwhile.
-        if not (is_marker and starting) and self._hindered(press, now, binding.action):
+        if self._hindered(press, now, binding.action):
             return
-        if is_marker:
+        if binding.action is Action.MARKER:
             self._markers.press(press, binding, now, starting=starting)
         elif binding.action is Action.SHOW_STATUS:
             self._looks.press(press, now)
         elif (verb := self._verb(press, binding.action, now)) is not None:
-            if verb is Action.STOP and not self._may_stop(press, now):
+            if verb is Action.STOP and not self._hands.may_stop(press, now):
                 return
             self._acting.begin(press, verb, now)
-
-    def _may_stop(self, press: Press, now: float) -> bool:
-        """Ask the site's stop protection; a hold, a double press and a badge are no accident."""
-        if press.gesture not in (Gesture.PRESS, Gesture.TAP) or press.told:
-            return True
-        hindrance = self._stop_guard.hinders(press, self._rules)
-        if hindrance:
-            self._end(press, Result.IGNORED, hindrance, now)
-        return hindrance is None
 
     def _stop_held(self, press: Press, now: float) -> None:
         """Stop by a button that was held for long enough."""
@@ -237,7 +199,14 @@ class Controller:
 
     def _scanned(self, event: Scanned, now: float) -> None:
         doorkeeper, rules = self._context.doorkeeper, self._rules
-        press = Press(event.reader, event.kind.value, event.at, self._truth.clock.recording)
+        card = rules.cards.get(event.number, STRANGER)
+        if event.kind is NumberKind.PIN:
+            card = STRANGER
+        first, *then = card.actions
+        recording = self._truth.clock.recording
+        press = Press(
+            event.reader, event.kind.value, event.at, event.at, recording, then=tuple(then)
+        )
         if (again := doorkeeper.was_there(event, rules.rearm_s)) is not None:
             if again is Again.TELL:
                 away = f"the badge must be away from the reader for {rules.rearm_s:g} s"
@@ -247,11 +216,14 @@ class Controller:
             why = f"too many wrong PINs: none is taken here for {math.ceil(shut_s)} s"
             self._end(press, Result.FAILED, why, now, Receipt.LOCKED_OUT)
             return
+        if not card.is_looked_up:
+            self._act(press, first, now)
+            return
         if self._hindered(press, now, receipt=Receipt.DENIED):
             return
-        verb = self._verb(press, Action.RECORD_TOGGLE, now)
+        verb = self._verb(press, first.action, now)
         if verb is not None:
-            self._acting.begin_with_look_up(press, verb, event, now)
+            self._acting.begin_with_look_up(press, verb, event, card, now)
 
     def _hindered(
         self,
@@ -264,12 +236,18 @@ class Controller:
         """The any-state row: without configuration or without a known state, nothing goes."""
         if self._rules.config_problem:
             self._end(press, Result.FAILED, self._rules.config_problem, now, receipt)
-        elif self._truth.current is None and action is not Action.SHOW_STATUS:
+        elif self._truth.current is None and not self._goes_unseen(action):
             why = str(self._truth.link_error or "the server was not reached yet")
             self._end(press, Result.FAILED, f"the room's state is unknown: {why}", now, receipt)
         else:
             return False
         return True
+
+    def _goes_unseen(self, action: Action | None) -> bool:
+        """Whether this can be done while nobody knows how the room is now."""
+        # A marker belongs to the recording that was there, or that is being started.
+        markers = self._acting.starts or self._truth.has_recording
+        return action is Action.SHOW_STATUS or (action is Action.MARKER and markers)
 
     def _verb(self, press: Press, action: Action, now: float) -> Action | None:
         """Find what to ask of the server; None when the press is answered without it."""
@@ -322,21 +300,24 @@ class Controller:
         self._looks.fail(str(error), now)
 
     def _reconfigured(self, rules: Rules, new_room: bool, now: float) -> None:
-        self._let_go("the configuration was changed", now)
+        self._hands.let_go("the configuration was changed", now)
         self._context.rules = rules
+        self._truth.clock.whose = rules.marker_clock
         if not new_room:
             return
         for part in (self._looks.fail, self._markers.give_up, self._acting.cancel):
             part("the configuration was changed", now)
-        self._context.truth = RoomTruth(since=now)
+        self._context.truth = RoomTruth(rules.marker_clock, since=now)
+        self._outbox.tell_of_strangers()
 
     # -- time -------------------------------------------------------------------------------
 
     def _expire(self, now: float) -> None:
         if self._settles(now) and now >= self._context.polled_at + SETTLE_POLL_S:
             self._context.poll_now(now)
-        for part in (self._acting, self._markers, self._looks):
+        for part in (self._acting, self._markers, self._outbox, self._looks):
             part.expire(now)
+        self._outbox.deliver(now, self._markers.under_way)
 
     def _settles(self, now: float) -> bool:
         """Whether the room is read every second, whatever the interval: an effect is awaited."""
@@ -346,9 +327,9 @@ class Controller:
         deadlines = [
             self._acting.next_deadline(),
             self._markers.next_deadline(),
+            self._outbox.next_deadline(self._markers.under_way),
             self._looks.next_deadline(),
-            self._gestures.next_deadline(),
-            self._stop_guard.next_deadline(),
+            self._hands.next_deadline(),
             self._board.next_deadline(now),
             self._context.polled_at + SETTLE_POLL_S if self._settles(now) else None,
         ]

@@ -15,6 +15,8 @@ WRONG_PINS = 5
 WRONG_WITHIN_S = 300.0
 LOCKED_S = 60.0
 
+ENROL_WITHIN_S = 300.0
+
 
 class Again(Enum):
     """What to do with a badge that was there already."""
@@ -36,6 +38,7 @@ class Doorkeeper:
         self._lying: dict[str, dict[Secret, _Lying]] = {}  # reader -> what was read just now
         self._wrong: dict[str, list[float]] = {}  # keypad -> when wrong PINs came
         self._locked_until: dict[str, float] = {}
+        self._unknown: Scanned | None = None
         self._author: tuple[RecordingId | None, int | None] = (None, None)
 
     def was_there(self, scanned: Scanned, rearm_s: float) -> Again | None:
@@ -80,6 +83,22 @@ class Doorkeeper:
     def right_pin(self, keypad: str) -> None:
         """Forget the wrong ones: somebody who belongs here had trouble typing."""
         self._wrong.pop(keypad, None)
+
+    def nobody_has(self, scanned: Scanned) -> None:
+        """Remember a badge that VALT does not know; of a PIN nothing is kept."""
+        if scanned.kind is NumberKind.BADGE:
+            self._unknown = scanned
+
+    def somebody_has(self, scanned: Scanned) -> None:
+        """Take that this badge has an owner, by now."""
+        if self._unknown is not None and self._unknown.number == scanned.number:
+            self._unknown = None
+
+    def last_unknown(self, now: float) -> Scanned | None:
+        """Return the last badge that nobody has, to give it to somebody; forgets it after 5 min."""
+        if self._unknown is not None and now - self._unknown.at >= ENROL_WITHIN_S:
+            self._unknown = None
+        return self._unknown
 
     def started(self, recording: RecordingId | None, author: int | None) -> None:
         """Remember whose recording this box has started."""

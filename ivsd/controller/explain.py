@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from ivsd.controller.gestures import TAP_S
 from ivsd.controller.stop_guard import TWICE_S
 from ivsd.controller.table import Do, Ignore, decide
-from ivsd.events import Action, Binding, ControlRules, Gesture, Rules, StopProtection
+from ivsd.events import (
+    STRANGER,
+    Action,
+    Binding,
+    ControlRules,
+    Gesture,
+    Rules,
+    StopProtection,
+)
 from ivsd.valt.model import RoomState
 
 STATES = (
@@ -41,8 +49,12 @@ def explain(rules: Rules) -> Iterator[str]:
         for gesture, bindings in bound.actions.items():
             yield f"{control}, {_way(gesture, bound)}:"
             yield from _by_state(bindings, gesture, rules)
-    yield "badge or PIN:"
-    yield from _by_state((Binding(Action.RECORD_TOGGLE),), None, rules)
+    for number, card in rules.cards.items():
+        if card.actions != STRANGER.actions:
+            yield f"badge “{card.name or number.tail()}”:"
+            yield from _by_state(card.actions, None, rules)
+    yield "any other badge, or PIN:" if rules.cards else "badge or PIN:"
+    yield from _by_state(STRANGER.actions, None, rules)
 
 
 def _by_state(

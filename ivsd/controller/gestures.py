@@ -32,6 +32,8 @@ class Fired:
     control: str
     gesture: Gesture
     at: float
+    clear_at: float
+    """Since when it has been clear what is wanted."""
     is_down: bool = True
     """Whether the control is down still, so that it can be held on."""
 
@@ -85,10 +87,10 @@ class Gestures:
         before = self._open.pop(control, None)
         if before is not None:
             if before.up_at is not None and Gesture.DOUBLE in rules.actions:
-                return [*clear, Fired(control, Gesture.DOUBLE, before.down_at)]
+                return [*clear, Fired(control, Gesture.DOUBLE, before.down_at, at)]
             clear.append(Missed(control, before.down_at, NOT_SEEN_TO_COME_UP))
         if Gesture.PRESS in rules.actions and not rules.waits:
-            return [*clear, Fired(control, Gesture.PRESS, at)]
+            return [*clear, Fired(control, Gesture.PRESS, at, at)]
         if rules.waits:
             self._open[control] = _Open(rules, at)
         return clear
@@ -99,12 +101,12 @@ class Gestures:
         held = self._open.get(control)
         if held is None or held.up_at is not None:
             if Gesture.RELEASE in rules.actions:
-                clear.append(Fired(control, Gesture.RELEASE, at))
+                clear.append(Fired(control, Gesture.RELEASE, at, at))
         elif Gesture.DOUBLE in held.rules.actions and at < held.down_at + DOUBLE_S:
             self._open[control] = replace(held, up_at=at)
         else:
             del self._open[control]
-            clear.append(_single(control, replace(held, up_at=at)))
+            clear.append(_single(control, replace(held, up_at=at), at))
         return clear
 
     def expire(self, now: float) -> Clear:
@@ -114,9 +116,9 @@ class Gestures:
             if now >= held.due:
                 del self._open[control]
                 if held.up_at is None and Gesture.HOLD in held.rules.actions:
-                    clear.append(Fired(control, Gesture.HOLD, held.down_at))
+                    clear.append(Fired(control, Gesture.HOLD, held.down_at, held.due))
                 else:
-                    clear.append(_single(control, held))
+                    clear.append(_single(control, held, held.due))
         return clear
 
     def cancel(self, reason: str) -> Clear:
@@ -130,13 +132,13 @@ class Gestures:
         return min((held.due for held in self._open.values()), default=None)
 
 
-def _single(control: str, held: _Open) -> Fired | Missed:
+def _single(control: str, held: _Open, clear_at: float) -> Fired | Missed:
     """Tell what a control was that was neither held for its time nor pressed twice."""
     actions = held.rules.actions
     if Gesture.PRESS in actions:
-        return Fired(control, Gesture.PRESS, held.down_at, is_down=held.up_at is None)
+        return Fired(control, Gesture.PRESS, held.down_at, clear_at, is_down=held.up_at is None)
     if Gesture.TAP in actions and held.up_at is not None:
-        return Fired(control, Gesture.TAP, held.down_at, is_down=False)
+        return Fired(control, Gesture.TAP, held.down_at, clear_at, is_down=False)
     if Gesture.TAP in actions:
         reason = "it was held too long: tap it"
     elif Gesture.HOLD in actions:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from ivsd.events import (
+    STRANGER,
     Action,
     Binding,
+    Card,
     Gesture,
     LockRoom,
+    NumberKind,
     PauseRecording,
     Request,
     ResumeRecording,
@@ -29,6 +32,8 @@ class Press:
     source: str
     action: str
     at: float
+    clear_at: float
+    """Since when it has been clear what is wanted: a hold takes its time."""
     recording: RecordingId | None = None
     """What was recorded then: a stop is meant for it, and for no other one."""
     gesture: Gesture | None = None
@@ -69,8 +74,19 @@ class Pending:
     """Whose recording it will be, when this is a start."""
     scanned: Scanned | None = None
     """The badge or PIN, when it was one."""
-    number_shown: str = ""
-    """The end of a badge's number, for the reason."""
+    card: Card = STRANGER
+    """What the box's own table says of that badge."""
+
+    def not_one(self, *, several: bool) -> str:
+        """Say that this badge or PIN is nobody's, or of several people."""
+        if self.card.user is not None:
+            name = self.card.name or "this badge"
+            return f"VALT has no user {self.card.user} any more, to whom {name} belongs"
+        assert self.scanned is not None
+        who = "several VALT users have" if several else "nobody has"
+        is_badge = self.scanned.kind is NumberKind.BADGE  # a PIN is not shown at all
+        shown = self.card.name or self.scanned.number.tail()
+        return f"{who} this number{f' ({shown})' if is_badge else ''}"
 
     def reached_by(self, status: RoomStatus) -> bool:
         """Whether `status` shows what the press wanted."""

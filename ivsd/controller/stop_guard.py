@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ivsd.controller.pending import Press
 from ivsd.events import Rules, StopProtection
 from ivsd.valt.model import RecordingId
@@ -54,10 +56,10 @@ class StopGuard:
 
     def held_long_enough(self, now: float) -> list[Press]:
         """Return the presses that have been held for the whole time."""
-        held = [press for press, until in self._held.values() if now >= until]
-        for press in held:
+        held = [(press, until) for press, until in self._held.values() if now >= until]
+        for press, _ in held:
             del self._held[press.source]
-        return held
+        return [replace(press, clear_at=until) for press, until in held]
 
     def drop(self) -> list[Press]:
         """Forget the buttons that are held down, and return their presses."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ivsd.controller.marker_clock import MarkerClock
-from ivsd.events import RoomInformed, RoomPolled
+from ivsd.events import MarkerTime, RoomInformed, RoomPolled
 from ivsd.valt.errors import ValtError
 from ivsd.valt.model import RoomStatus
 
@@ -35,7 +35,9 @@ class _Command:
 class RoomTruth:
     """The confirmed state of one room and of the link to its server."""
 
-    def __init__(self, since: float = float("-inf")) -> None:
+    def __init__(
+        self, marker_clock: MarkerTime = MarkerTime.OWN, since: float = float("-inf")
+    ) -> None:
         """Begin with nothing known; a poll sent before `since` is of another room."""
         self.status: RoomStatus | None = None
         """Last confirmed state; kept when the link is lost, None until the first poll."""
@@ -45,7 +47,7 @@ class RoomTruth:
         """When a start or stop last became visible."""
         self.visible_since = float("-inf")
         """When the present state became visible."""
-        self.clock = MarkerClock()
+        self.clock = MarkerClock(marker_clock)
         self.contradiction = ""
         """Set by `polled` when the server turned out not to have done what it had answered."""
         self._command: _Command | None = None

@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 from types import TracebackType
 
-from ivsd.config import ConfigError, load
+from ivsd.config import CARDS, ConfigError, load, load_cards
 from ivsd.daemon import Daemon
 from ivsd.demo.scenario import Changes, ScenarioError, Seen, act_elsewhere, set_quirk
 from ivsd.events import Command, DeviceFound
@@ -24,12 +24,12 @@ from ivsd.hardware import VirtualHardware, fixture_for
 from ivsd.outputs.virtual import VirtualLamp
 from ivsd.valt.simulator import Fault, Simulator, World
 
-PATHS = {
+_PATHS = {
     "start": "record/start", "stop": "record/stop", "pause": "record/pause",
     "resume": "record/resume", "lock": "/lock", "unlock": "/unlock", "login": "/login",
     "status": "/status", "look-up": "admin/users",
 }  # fmt: skip
-"""What a scenario calls a request, and how its path is recognised."""
+_MARKER_PATHS = {5: "/record/markers", 6: "/comment"}
 
 _CHANGED = "the scenario's configuration"
 
@@ -38,7 +38,10 @@ def write_config(folder: Path, url: str, changes: Changes | None = None) -> Path
     """Write the demo's configuration, so changed, for the server at `url`; return the file."""
     text = resources.files("ivsd.demo").joinpath("demo.yaml").read_text(encoding="utf-8")
     text = text.replace("SERVER", url)
-    for section, entries in (changes or {}).items():
+    changes = dict(changes or {})
+    table = "".join(f"  - {card}\n" for card in changes.pop(CARDS, {}).values())
+    folder.joinpath(CARDS).write_text(f"cards:\n{table}" if table else "cards: []\n")
+    for section, entries in changes.items():
         for name, value in entries.items():
             entry = rf"^  {re.escape(name)}:.*\n(?:    .*\n)*"  # with what is indented below it
             text = re.sub(entry, "", text, flags=re.MULTILINE)
@@ -46,6 +49,17 @@ def write_config(folder: Path, url: str, changes: Changes | None = None) -> Path
     path = folder / "ivsd.yaml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def path_of(request: str, world: World) -> str:
+    """Return how the path of what a scenario calls a request is recognised.
+
+    Raises ScenarioError for a word that is none.
+    """
+    paths = _PATHS | {"marker": _MARKER_PATHS[world.generation]}
+    if request not in paths:
+        raise ScenarioError(f"“{request}” is no request: use one of {', '.join(paths)}")
+    return paths[request]
 
 
 def refusal(reason: list[str]) -> str:
@@ -79,7 +93,7 @@ class LiveBox:
         self.seen = Seen(self.simulator.world, self.room, time.monotonic)
         self._observe = observe
         self._changed = threading.Event()
-        self.daemon = Daemon(self.config, self.hardware, self._take)
+        self.daemon = Daemon(self.config, self.config.parent, self.hardware, self._take)
         self._thread = threading.Thread(target=self.daemon.run, name="daemon", daemon=True)
 
     def __enter__(self) -> LiveBox:
@@ -116,6 +130,7 @@ class LiveBox:
         write_config(self.config.parent, self.simulator.url, changes)
         try:
             load(self.config)
+            load_cards(self.config.parent / CARDS)
         except ConfigError as e:
             raise ScenarioError(f"the scenario's configuration is wrong: {e}") from None
         self.daemon.reload()
@@ -166,10 +181,8 @@ class LiveBox:
                 raise ScenarioError(f"“{what} {' '.join(words)}” is not known")
 
     def _fault(self, kind: str, request: str, status: int = 500, body: str = "") -> None:
-        if request not in PATHS:
-            raise ScenarioError(f"“{request}” is no request: use one of {', '.join(PATHS)}")
-        fault = Fault(kind, PATHS[request], status=status, body=body)
-        self.simulator.faults.add(fault)
+        path = path_of(request, self.simulator.world)
+        self.simulator.faults.add(Fault(kind, path, status=status, body=body))
 
     def type_pin(self, digits: str) -> None:
         """Type a PIN and Enter."""

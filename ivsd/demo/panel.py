@@ -23,7 +23,7 @@ from ivsd.config.schema import LampConfig, LampKind, Shows
 from ivsd.demo.live import LiveBox
 from ivsd.events import Command, LightView, Note, Report, Result, Show
 from ivsd.inputs.frames import PIN_IDLE_S
-from ivsd.outputs.lamp import Colour
+from ivsd.outputs.lamp import Colour, leds_for
 from ivsd.outputs.player import Fixture
 from ivsd.valt.simulator import WorldError
 
@@ -118,10 +118,14 @@ def _lamp(box: LiveBox, view: LightView, config: LampConfig, fixture: Fixture) -
         return f"{_INK[colour]}■{RESET}  {config.name:<15} {sign}"
     look = fixture.looks[view.name]
     words = f"{look.colour}, {look.pattern}"
-    if config.kind is LampKind.LED:
-        colour, words = (Colour.WHITE if lit else Colour.OFF), str(look.pattern)
+    dots = [(colour, lit)]
+    if config.kind is LampKind.LEDS:
+        dots = list(zip(config.colours, leds_for(colour, config.colours), strict=True))
+    elif config.kind is not LampKind.RGB:
+        dots, words = [(Colour.WHITE if lit else Colour.OFF, lit)], str(look.pattern)
+    bulbs = "".join(f"{_INK[led if on else Colour.OFF]}{'●' if on else '○'}" for led, on in dots)
     return (
-        f"{_INK[colour]}{'●' if lit else '○'}{RESET}  {config.name:<15} "
+        f"{bulbs}{RESET}{' ' * max(1, 3 - len(dots))}{config.name:<15} "
         f"{BOLD}{view.name:<10}{RESET} {DIM}{words}{RESET}"
     )
 

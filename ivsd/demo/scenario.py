@@ -16,10 +16,12 @@ Before the first step there may be headers:
     controls: {door: {action: show_status, hold: lock_toggle}}
     recording: {stop: hold, stop_hold_s: 1}
     badges: {who_may_stop: author}
+    card: {number: "0004711009", action: lock_toggle}
 
-The last three say, as ivsd.yaml does, what is different from the demo's configuration: these
-controls are added to the demo's or replace them. Either may stand on several lines.
-`server quirk NAME VALUE` is for what VALT versions do differently (`ivsd simulator --help`).
+`controls`, `recording` and `badges` say, as ivsd.yaml does, what is different from the demo's
+configuration: these controls are added to the demo's or replace them. Each `card` is an entry
+of cards.yaml. All may stand on several lines.
+`server quirk NAME VALUE` is for what VALT versions do differently (`ivsd simulate --help`).
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ivsd.config import CARDS
 from ivsd.events import Command, Note, Outcome, Report, Show
 from ivsd.valt.simulator import World
 
@@ -38,6 +41,7 @@ _AT = re.compile(rf"at {_TIME} (.+)")
 _WITHIN = re.compile(rf"expect (.+) within {_TIME}")
 _HEADER = re.compile(r"(title|pure-only|server): (.+)")
 _CHANGE = re.compile(r"(controls|recording|badges): (.+)")
+_CARD = re.compile(r"card: (\{.+\})")
 
 DOINGS = {
     "press": "press CONTROL",
@@ -50,12 +54,16 @@ DOINGS = {
 }
 EXPECTATIONS = (
     "light NAME", "sign on", "sign off", "outcome SOURCE done|failed|ignored [WORDS]",
+    "note WORDS",
     "server STATE", "recordings N", "requests WHAT N", "marker NAME at N s", "author NAME",
 )  # fmt: skip
 
 
 Changes = dict[str, dict[str, str]]
-"""What is different from the demo's configuration: section -> key -> value, as it is written."""
+"""What is different from the demo's configuration: section -> key -> value, as it is written.
+
+The entries of cards.yaml are under its name, numbered.
+"""
 
 
 class ScenarioError(Exception):
@@ -95,6 +103,10 @@ def read(path: Path) -> Scenario:
             continue
         if not scenario.steps and (change := _CHANGE.fullmatch(line)):
             scenario.changes.setdefault(change[1], {}).update(_entries(change[2], path, number))
+            continue
+        if not scenario.steps and (card := _CARD.fullmatch(line)):
+            cards = scenario.changes.setdefault(CARDS, {})
+            cards[str(len(cards))] = card[1]
             continue
         within_s = None
         if match := _AT.fullmatch(line):
@@ -188,6 +200,8 @@ class Seen:
                     and " ".join(words) in outcome.reason
                     for outcome in self.outcomes
                 )
+            case "note", words:
+                return any(" ".join(words) in note for note in self.notes)
             case "server", [state]:
                 return self.world.view(self.room).status == state
             case "recordings", [count]:

@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import struct
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,13 +52,14 @@ class KeyDevice:
         pins: bool,
         grab: bool,
         pin_length: int | None = None,
+        as_valt: Callable[[str], str | None] = str,
     ) -> None:
         self.name = name
         self._wanted = wanted
         self._keys = keys
         self._grab = grab
         self._grabbed = False
-        self._frame = Frame(name, badges=badges, pins=pins, pin_length=pin_length)
+        self._frame = Frame(name, badges=badges, pins=pins, pin_length=pin_length, as_valt=as_valt)
         self._takes_numbers = badges or pins
         self._device: evdev.InputDevice | None = None
         self._down: dict[int, str] = {}  # key code -> control, of keys that are down

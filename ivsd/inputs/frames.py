@@ -6,6 +6,8 @@ Enter, Tab or nothing at all; a hand types a PIN slowly and ends it with Enter.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ivsd.events import Misread, NumberKind, Scanned
 from ivsd.valt.model import Secret
 
@@ -17,6 +19,7 @@ PIN_IDLE_S = 10.0  # a PIN left half-typed is not the next person's
 KEYS = {f"KEY_{digit}": str(digit) for digit in range(10)}
 KEYS |= {f"KEY_KP{digit}": str(digit) for digit in range(10)}
 KEYS |= {f"KEY_{letter}": letter for letter in "ABCDEF"}  # readers that write hexadecimal
+KEYS |= {"KEY_COMMA": ","}  # and those that write facility code and number
 ENTER = frozenset({"KEY_ENTER", "KEY_KPENTER", "KEY_TAB"})
 CORRECT = "KEY_BACKSPACE"
 CLEAR = frozenset({"KEY_ESC", "KEY_DELETE"})
@@ -27,14 +30,22 @@ class Frame:
 
     `badges` and `pins` say what the device may deliver; with both, a number of at least four
     characters that was typed without any gap over 80 ms is a badge, everything else a PIN. A PIN is
-    whole at Enter, or at `pin_length` places.
+    whole at Enter, or at `pin_length` places. `as_valt` writes a badge's number as VALT has it, and
+    returns None for a text that is no number of this reader.
     """
 
     def __init__(
-        self, reader: str, *, badges: bool, pins: bool, pin_length: int | None = None
+        self,
+        reader: str,
+        *,
+        badges: bool,
+        pins: bool,
+        pin_length: int | None = None,
+        as_valt: Callable[[str], str | None] = str,
     ) -> None:
         self._reader = reader
         self._pin_length = pin_length
+        self._as_valt = as_valt
         self._badges = badges
         self._pins = pins
         self._text = ""
@@ -98,7 +109,10 @@ class Frame:
         if spoilt or len(text) > LONGEST:  # a stuck key, a bar code: its tail may be a number
             return Misread(self._reader, at)
         if badge:
-            return Scanned(self._reader, NumberKind.BADGE, Secret(text), at)
+            number = self._as_valt(text)
+            if number is None:
+                return Misread(self._reader, at)
+            return Scanned(self._reader, NumberKind.BADGE, Secret(number), at)
         if self._pins:
             return Scanned(self._reader, NumberKind.PIN, Secret(text), at)
         return Misread(self._reader, at)  # a partial read: it must not join the next swipe

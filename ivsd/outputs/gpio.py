@@ -1,4 +1,4 @@
-"""Lamps on GPIO lines: one line each, or three that mix the eight colours."""
+"""Lamps on GPIO lines: one line each, three that mix the eight colours, or one for each LED."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Literal
 from gpiozero import DigitalOutputDevice
 
 from ivsd.gpio_factory import GpiodFactory, Line, LineProblem
-from ivsd.outputs.lamp import Colour, Lamp, LampProblem
+from ivsd.outputs.lamp import Colour, Lamp, LampProblem, leds_for
 
 
 class _GpioLines(Lamp):
-    """What both kinds of lamp do with their lines; `active` is the level that lights them."""
+    """What all kinds of lamp do with their lines; `active` is the level that lights them."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class _GpioLines(Lamp):
 
 
 class GpioLamp(_GpioLines):
-    """A lamp or sign of one colour, on one line."""
+    """A lamp or sign of one colour, or an active buzzer, on one line."""
 
     def __init__(
         self,
@@ -96,3 +96,23 @@ class GpioRgbLamp(_GpioLines):
     def show(self, colour: Colour) -> None:
         """Light its channels; raises LampProblem."""
         self._light(colour.channels)
+
+
+class GpioLeds(_GpioLines):
+    """A lamp of single-colour LEDs, such as a traffic light; `lines` go with `colours`."""
+
+    def __init__(
+        self,
+        name: str,
+        chip: str,
+        lines: Sequence[int | str],
+        colours: Sequence[Colour],
+        active: Literal["low", "high"],
+        factory: GpiodFactory,
+    ) -> None:
+        super().__init__(name, chip, lines, active, factory)
+        self._colours = colours
+
+    def show(self, colour: Colour) -> None:
+        """Light the LEDs that show it; raises LampProblem."""
+        self._light(leds_for(colour, self._colours))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -36,6 +37,21 @@ _CHANNELS = {
 }
 
 
+def leds_for(colour: Colour, leds: Sequence[Colour]) -> tuple[bool, ...]:
+    """Tell which of these single-colour LEDs are lit to show a colour.
+
+    The LED of that colour; without it, those that mix it; where they cannot, all of them, so
+    that at least the rhythm is seen.
+    """
+    if colour in leds:
+        return tuple(led is colour for led in leds)
+    wanted = colour.channels
+    lit = tuple(all(w or not c for w, c in zip(wanted, led.channels, strict=True)) for led in leds)
+    parts = [led.channels for led, on in zip(leds, lit, strict=True) if on]
+    mixed = tuple(any(part[channel] for part in parts) for channel in range(3))
+    return lit if mixed == wanted else (True,) * len(leds)
+
+
 class LampProblem(Exception):
     """A lamp cannot be driven; the text is a sentence that begins with the lamp's name."""
 
@@ -43,8 +59,8 @@ class LampProblem(Exception):
 class Lamp(Protocol):
     """One lamp. Opened, driven and closed by the light thread only.
 
-    A lamp of one colour is lit by every colour but `off`; which states it shows is decided
-    before, by its light table.
+    A lamp of one colour is lit, and a buzzer sounds, at every colour but `off`; which states it
+    shows is decided before, by its light table.
     """
 
     name: str

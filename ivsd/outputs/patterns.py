@@ -44,6 +44,11 @@ class Look:
     colour: Colour
     pattern: Pattern = Pattern.ON
 
+    @property
+    def is_dark(self) -> bool:
+        """Whether it never lights."""
+        return self.colour is Colour.OFF or self.pattern is Pattern.OFF
+
 
 BLINK_ON_S, BLINK_OFF_S, PAUSE_S = 0.18, 0.18, 1.5
 
@@ -105,10 +110,21 @@ LIGHT_LANGUAGE: dict[str, Look] = {
 """Every word of the light language and its default look on a lamp that has colours."""
 
 ONE_LAMP: dict[str, Look] = LIGHT_LANGUAGE | {
-    RoomState.AVAILABLE: Look(Colour.OFF, Pattern.OFF),
+    # Dark by its pattern alone, so that another pattern is all it takes to change that.
+    RoomState.AVAILABLE: Look(Colour.WHITE, Pattern.OFF),
     RoomState.LOCKED: Look(Colour.WHITE, Pattern.BLIP),
     RoomState.PREPARED: Look(Colour.WHITE, Pattern.LONG),
     RoomState.UNKNOWN: Look(Colour.WHITE, Pattern.BLINK_9),
     BoxFault.STARTING: Look(Colour.WHITE, Pattern.FAST),
 }
 """The same for a lamp of one colour, where only the rhythm can tell states apart."""
+
+LEDS: dict[str, Look] = LIGHT_LANGUAGE | {
+    RoomState.UNKNOWN: Look(Colour.WHITE, Pattern.BLINK_9),
+}
+"""The same for a red and a green LED, maybe with others: there white may look like yellow."""
+
+BUZZER: dict[str, Look] = dict.fromkeys(LIGHT_LANGUAGE, Look(Colour.WHITE, Pattern.OFF)) | {
+    receipt: LIGHT_LANGUAGE[receipt] for receipt in Receipt
+}
+"""The same for a buzzer, which sounds the answers to a press and nothing else."""

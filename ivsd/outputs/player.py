@@ -2,7 +2,8 @@
 
 A receipt is played once over the steady look, to its end even when the state changes under
 it, and then the lamp returns to what is true by then. A fault that leaves the room's state
-known is blinked in between the state.
+known is blinked in between the state. Neither interrupts the state on a lamp that has no light
+for it.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ def steady_frames(view: LightView, fixture: Fixture) -> list[Frame]:
     if fixture.shows == RECORDING_SIGN:
         return _frames(fixture.looks[RoomState.RECORDING]) if view.records else [(Colour.OFF, 1.0)]
     frames = _frames(fixture.looks[view.name])
-    if view.fault and view.fault != view.name and not view.pending:
+    fault = fixture.looks[view.fault] if view.fault and view.fault != view.name else None
+    if fault is not None and not fault.is_dark and not view.pending:
         base = frames if len(frames) > 1 else [(frames[0][0], STATE_BETWEEN_FAULTS_S)]
         dark = [(Colour.OFF, 0.3)]
-        fault = fixture.looks[view.fault]
         blinks = [(fault.colour if lit else Colour.OFF, s) for lit, s in once(fault.pattern)]
         return base * (1 if len(frames) == 1 else 2) + dark + blinks + dark
     return frames
@@ -57,6 +58,8 @@ def receipt_frames(view: LightView, fixture: Fixture) -> list[Frame]:
     if fixture.shows == RECORDING_SIGN or view.receipt is None:
         return []
     look = fixture.looks[view.receipt]
+    if look.is_dark:
+        return []
     blinks = [(look.colour if lit else Colour.OFF, s) for lit, s in once(look.pattern)]
     return [(Colour.OFF, 0.12), *blinks]
 

@@ -15,6 +15,7 @@ from ivsd.valt import replies
 from ivsd.valt.errors import BadReply, LogInRefused, Refused, Unauthorized
 from ivsd.valt.model import (
     Camera,
+    Marker,
     NewGroup,
     RecordingId,
     Room,
@@ -186,7 +187,7 @@ class Client:
 
     def add_marker(
         self,
-        room: int,
+        room: int | None,
         recording: RecordingId,
         name: str,
         colour: str,
@@ -195,20 +196,19 @@ class Client:
     ) -> None:
         """Put a marker at `time_s` seconds in the way of this server's version (valt-api 5.8).
 
-        5.x takes it by the room and with its colour; 6.x has comments on the recording,
-        without colour, whose body has changed three times.
+        5.x takes it by the room, into what is recorded there now and with its colour, or without
+        a room by the recording, which may be over, and without colour. 6.x has comments on the
+        recording, without colour, whose body has changed three times.
         """
-        if isinstance(recording, str) and version.major != 6:
-            version = Version()  # a UUID is of VALT 6, whatever the version says (decision 13)
-        elif version.major == 0:
-            version = Version(major=5)
-        if version.major == 5:
+        version = _generation(recording, version)
+        if version.major == 5 and room is not None:
             body: dict[str, Any] = {"event": name, "time": time_s, "color": colour}
             replies.fields(self._post(f"rooms/{room}/record/markers", body))
             return
-        if version.major == 6 and version.minor < 3:
+        if version.major == 5 or (version.major == 6 and version.minor < 3):
             body = {"event": name, "time": time_s}
-            replies.fields(self._post(f"records/{quote(str(recording), safe='')}/comments", body))
+            kind = "markers" if version.major == 5 else "comments"
+            replies.fields(self._post(f"records/{_in_path(recording)}/{kind}", body))
             return
         body = {"recordId": recording, "recordTime": time_s}
         if version.major == 0 or version.at_least(6, 6):
@@ -218,6 +218,15 @@ class Client:
             if version.at_least(6, 5):
                 body["type"] = "simple"
         replies.fields(self._post("comment", body))
+
+    def markers(self, recording: RecordingId, version: Version) -> list[Marker]:
+        """List the markers or comments of a recording (valt-api 5.6 c, 5.7 d)."""
+        if _generation(recording, version).major == 5:
+            data = replies.fields(self._get(f"records/{_in_path(recording)}/markers"))
+            found = data.get("markers")
+        else:
+            found = replies.payload(self._get(f"comment/record/{_in_path(recording)}"))
+        return [replies.marker(item) for item in replies.items(found)]
 
     # -- administration -------------------------------------------------------------------
 
@@ -272,6 +281,20 @@ class Client:
         if found is None:
             raise BadReply("the server confirmed the recording without its id")
         return found
+
+
+def _generation(recording: RecordingId, version: Version) -> Version:
+    """Settle which generation's calls to use (decision 13).
+
+    A UUID is of VALT 6, whatever the version says, and a number of 5.x where it says nothing.
+    """
+    if isinstance(recording, str) and version.major != 6:
+        return Version()
+    return version if version.major else Version(major=5)
+
+
+def _in_path(recording: RecordingId) -> str:
+    return quote(str(recording), safe="")
 
 
 def _set(body: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""The two threads that speak to VALT: one carries out presses, one watches the room.
+"""The threads that speak to VALT: one carries out presses, one watches the room, one delivers.
 
 They share a session (one log-in, two warm connections) and nothing else, so that a press is
-never queued behind a poll. Both only turn commands into requests and replies into events;
-what an event means is the controller's business.
+never queued behind a poll or behind what waits in the outbox. They only turn commands into
+requests and replies into events; what an event means is the controller's business.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ivsd.events import (
     AddMarker,
     Answered,
     Ask,
     AskFailed,
+    DeliverMarker,
     Event,
     FindUser,
+    KeptMarker,
     LockRoom,
     PauseRecording,
+    ReadUser,
     RenewalFailed,
     Request,
     ResumeRecording,
@@ -36,8 +39,17 @@ from ivsd.events import (
     WatchFailed,
 )
 from ivsd.valt.client import Client
-from ivsd.valt.errors import LogInRefused, NotSentInTime, RoomNotFound, Unreachable, ValtError
-from ivsd.valt.model import RecordingId, Room, User, Version
+from ivsd.valt.directory import Directory
+from ivsd.valt.errors import (
+    LogInRefused,
+    NotFound,
+    NotSentInTime,
+    Refused,
+    RoomNotFound,
+    Unreachable,
+    ValtError,
+)
+from ivsd.valt.model import RecordingId, Room, RoomState, User, Version
 from ivsd.valt.session import Session
 from ivsd.valt.sockets import not_sent_after
 
@@ -71,9 +83,22 @@ class Recordings:
 
 
 def perform(
-    client: Client, request: Request, room: Room, version: Version, recordings: Recordings
+    client: Client,
+    request: Request,
+    room: Room | None,
+    version: Version,
+    recordings: Recordings,
+    directory: Directory,
 ) -> RecordingId | tuple[User, ...] | None:
-    """Carry out one request with one call of the client."""
+    """Carry out one request, as a rule with one call of the client.
+
+    Raises RoomNotFound without a room, unless none is needed.
+    """
+    if isinstance(request, DeliverMarker):
+        deliver(client, request.marker, request.twins, version)
+        return None
+    if room is None:
+        raise RoomNotFound("the room was not found on the server yet")
     match request:
         case StartRecording(author, user):
             name = recordings.name_for(room, user, time.localtime())
@@ -91,8 +116,35 @@ def perform(
         case AddMarker(recording, name, colour, time_s):
             client.add_marker(room.id, recording, name, colour, time_s, version)
         case FindUser(number):
-            return tuple(client.users_with_card(number, version))
+            return directory.find(client, number, version)
+        case ReadUser(user):
+            with contextlib.suppress(NotFound):
+                return (replace(client.user(user), as_sent={}),)
+            return ()
     return None
+
+
+def deliver(client: Client, marker: KeptMarker, twins: int, version: Version) -> None:
+    """Put a marker into its recording, wherever that is, unless it is there."""
+    if not _is_there(client, marker, twins, version):
+        client.add_marker(
+            None, marker.recording, marker.name, marker.colour, marker.time_s, version
+        )
+
+
+def _is_there(client: Client, marker: KeptMarker, twins: int, version: Version) -> bool:
+    """Ask whether the server has this marker already (decision 14).
+
+    One that was never sent needs no answer; one whose answer was lost is not sent blindly.
+    """
+    try:
+        listed = client.markers(marker.recording, version)
+    except Refused as e:
+        if not marker.was_sent:
+            return False
+        raise type(e)(f"the server does not say whether it has it already ({e})") from None
+    alike = [item for item in listed if (item.name, item.time_s) == (marker.name, marker.time_s)]
+    return len(alike) > twins
 
 
 class Link:
@@ -116,11 +168,14 @@ class Link:
         self._watcher = Watcher(
             session, room, post_while_in_use, poll_interval_s=poll_interval_s, clock=clock
         )
-        self._worker = Worker(session, self._watcher, recordings, post_while_in_use, clock)
-        self.threads = (self._worker, self._watcher)
+        self._worker, self._postman = (
+            Worker(name, session, self._watcher, recordings, post_while_in_use, clock)
+            for name in ("valt-presses", "valt-outbox")
+        )
+        self.threads = (self._worker, self._postman, self._watcher)
 
     def start(self) -> None:
-        """Start both threads."""
+        """Start the threads."""
         for thread in self.threads:
             thread.start()
 
@@ -130,34 +185,43 @@ class Link:
 
     def ask(self, ask: Ask) -> None:
         """Queue a request; its answer comes as an event."""
-        self._worker.put(ask)
+        late = isinstance(ask.request, DeliverMarker)
+        (self._postman if late else self._worker).put(ask)
 
     def poll_now(self) -> None:
         """Read the room's state without waiting for the interval."""
         self._watcher.wake.set()
 
     def stop(self, timeout_s: float) -> None:
-        """End both threads; one that is stuck in the network is abandoned after `timeout_s`."""
+        """End the threads; one that is stuck in the network is abandoned after `timeout_s`."""
         self._watcher.stopping.set()
         self._watcher.wake.set()
         self._worker.put(None)
+        self._postman.put(None)
         deadline = time.monotonic() + timeout_s
         for thread in self.threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class Worker(threading.Thread):
-    """Carries out presses, in order, markers last."""
+    """Carries out what it is asked, in order, markers last."""
 
     def __init__(
-        self, session: Session, watcher: Watcher, recordings: Recordings, post: Post, clock: Clock
+        self,
+        name: str,
+        session: Session,
+        watcher: Watcher,
+        recordings: Recordings,
+        post: Post,
+        clock: Clock,
     ) -> None:
-        super().__init__(name="valt-presses", daemon=True)
+        super().__init__(name=name, daemon=True)
         self._asks: queue.PriorityQueue[tuple[int, int, Ask | None]] = queue.PriorityQueue()
         self._count = itertools.count()
         self._session = session
         self._watcher = watcher
         self._recordings = recordings
+        self._directory = Directory(clock)
         self._post = post
         self._clock = clock
 
@@ -178,18 +242,23 @@ class Worker(threading.Thread):
         try:
             if sent_at > ask.send_before:
                 raise NotSentInTime("the server was too busy to be asked in time; nothing was sent")
-            if room is None:
-                raise RoomNotFound("the room was not found on the server yet")
             result = self._session.call(lambda client: self._perform(client, ask, room))
         except ValtError as e:
             return AskFailed(ask.id, e, self._clock())
         return Answered(ask.id, result, sent_at, self._clock())
 
     def _perform(
-        self, client: Client, ask: Ask, room: Room
+        self, client: Client, ask: Ask, room: Room | None
     ) -> RecordingId | tuple[User, ...] | None:
         with not_sent_after(ask.send_before):  # a log-in before it may take its time
-            return perform(client, ask.request, room, self._session.version, self._recordings)
+            return perform(
+                client,
+                ask.request,
+                room,
+                self._session.version,
+                self._recordings,
+                self._directory,
+            )
 
 
 class Watcher(threading.Thread):
@@ -214,7 +283,7 @@ class Watcher(threading.Thread):
         self._interval_s = poll_interval_s
         self._clock = clock
         self._informed_at = float("-inf")
-        self._informed_of: RecordingId | None = None
+        self._informed_of: tuple[RecordingId | None, bool] = (None, False)
         self._random = random.Random()  # noqa: S311  # jitter, no secret
 
     def run(self) -> None:
@@ -259,10 +328,12 @@ class Watcher(threading.Thread):
         answered_at = self._clock()
         self._post(RoomPolled(status, sent_at, answered_at))
         recording = status.recording if status.has_recording else None
-        changed = recording is not None and recording != self._informed_of
+        runs = recording is not None and status.state is not RoomState.PAUSED
+        # A resumed one, too: the server's time may have been set back meanwhile.
+        changed = runs and (recording, runs) != self._informed_of
         if changed or answered_at - self._informed_at >= INFO_EVERY_S:
             self._inform(room, answered_at)
-        self._informed_of = recording
+        self._informed_of = recording, runs
         return answered_at - sent_at
 
     def _inform(self, room: int, sent_at: float) -> None:

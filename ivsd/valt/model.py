@@ -219,6 +219,14 @@ class Version:
         return (self.major, self.minor) >= (major, minor)
 
 
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A marker (VALT 5) or comment (VALT 6) of a recording (valt-api 5.6, 5.7)."""
+
+    name: str
+    time_s: int
+
+
 MARKER_COLOURS = (
     "white", "gray", "red", "yellow", "purple", "cyan", "blue", "green", "orange",
 )  # fmt: skip

@@ -20,7 +20,7 @@ from ivsd.valt.errors import (
     Unauthorized,
     ValtError,
 )
-from ivsd.valt.model import Camera, RecordingId, Room, Schedule, Secret, User
+from ivsd.valt.model import Camera, Marker, RecordingId, Room, Schedule, Secret, User
 from ivsd.valt.transport import Reply
 
 LONGEST_S = 1e9  # thirty years of recording: beyond it, it is no number of seconds
@@ -143,6 +143,18 @@ def camera(item: dict[str, Any]) -> Camera:
 def schedule(item: dict[str, Any]) -> Schedule:
     """Read a schedule; raises BadReply without its two times."""
     return Schedule(text(item.get("name")), _epoch_s(item, "start_at"), _epoch_s(item, "stop_at"))
+
+
+def marker(item: dict[str, Any]) -> Marker:
+    """Read a marker of VALT 5 or a comment of VALT 6, whose name is in one of two places."""
+    template = item.get("template")
+    named = template.get("name") if isinstance(template, dict) else None
+    name = next((word for word in (item.get("event"), item.get("message"), named) if word), "")
+    time_s = item.get("time", item.get("recordTime"))
+    if isinstance(time_s, str) and time_s.isdecimal():  # as VALT 6 writes it (valt-api 13 no. 14)
+        time_s = int(time_s[:10])
+    number = seconds(time_s)
+    return Marker(text(name), -1 if number is None else int(number))
 
 
 def is_in_room(item: dict[str, Any], room: int) -> bool:

@@ -8,7 +8,7 @@ import logging
 import os
 import platform
 
-from tests.bench import latency, process, scripting
+from tests.bench import latency, markers, process, scripting
 
 
 def main() -> None:
@@ -23,6 +23,9 @@ def main() -> None:
     latency.press_to_server(0.0)
     latency.press_to_server(0.02)
     latency.press_to_light()
+    markers.position_error(0.0)
+    markers.position_error(0.1)
+    markers.position_error(0.0, outage_s=60.0)
     scripting.requests_and_connections()
     scripting.wall_time(0.0)
     scripting.wall_time(0.02)

@@ -15,7 +15,7 @@ PRESSES = 200
 LOCK_PATHS = ("/lock", "/unlock")
 
 
-def _wait(until: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def wait_for(until: Callable[[], bool], timeout_s: float = 10.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not until():
         if time.monotonic() > deadline:
@@ -57,7 +57,7 @@ def press_to_server(delay_s: float) -> None:
         for turn in range(PRESSES):
             done = len(box.seen.outcomes)
             began = box.hands.press("lock")
-            _wait(lambda done=done: len(box.seen.outcomes) > done)  # type: ignore[misc]
+            wait_for(lambda done=done: len(box.seen.outcomes) > done)  # type: ignore[misc]
             ours.append(locks(box.room)[-1] - began)
             verb = "lock" if turn % 2 == 0 else "unlock"
             began = time.monotonic()
@@ -94,7 +94,7 @@ def press_to_light() -> None:
             # and when the link is given up each is refused.
             before = len(shown)
             began = box.hands.press("record" if turn % 2 else "lock")
-            _wait(lambda before=before: len(shown) > before)  # type: ignore[misc]
+            wait_for(lambda before=before: len(shown) > before)  # type: ignore[misc]
             after_ms.append(1000 * (shown[before][0] - began))
             time.sleep(0.03)
         box.simulator.back()

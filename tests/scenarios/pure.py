@@ -13,16 +13,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ivsd.config import load
+from ivsd.config import CARDS, load, load_cards
 from ivsd.controller import Controller
-from ivsd.demo.live import PATHS, refusal, write_config
+from ivsd.demo.live import path_of, refusal, write_config
 from ivsd.demo.scenario import Changes, Scenario, ScenarioError, Seen, act_elsewhere, set_quirk
 from ivsd.events import (
     Answered,
     Ask,
     AskFailed,
+    DeliverMarker,
+    Drop,
     Event,
+    Keep,
+    Kept,
+    MarkSent,
     NumberKind,
+    OutboxRead,
     PollNow,
     Pressed,
     Released,
@@ -37,6 +43,7 @@ from ivsd.valt.client import Client
 from ivsd.valt.errors import ConnectionLost, NoReply, Unreachable
 from ivsd.valt.link import Recordings, Watcher, Worker
 from ivsd.valt.model import Secret
+from ivsd.valt.outbox import FILE, Store
 from ivsd.valt.session import Session
 from ivsd.valt.simulator import Api, World
 from ivsd.valt.transport import Reply
@@ -89,6 +96,7 @@ class PureStage:
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
         config = load(write_config(folder, "http://server.invalid", scenario.changes))
+        cards = load_cards(folder / CARDS)
         self._timeout_s = config.valt.timeout_s
         self._now = START_S
         self._wall = 1_700_000_000.0
@@ -107,14 +115,18 @@ class PureStage:
             session, "Interview Room 1", self._said.append,
             poll_interval_s=config.valt.poll_interval_s, clock=self.now,
         )  # fmt: skip
+        recordings = Recordings(config.recording.name)
         self._worker = Worker(
-            session, self._watcher, Recordings(config.recording.name), self._said.append, self.now
+            "worker", session, self._watcher, recordings, self._said.append, self.now
         )
-        self._worker_free_at = 0.0
+        self._free_at = {False: 0.0, True: 0.0}
+        """When each of the two threads for requests is idle again: presses, and the outbox."""
+        self._disk = Store(folder / FILE)
         self._polls = 0
         self._delay_s = 0.0
-        self._controller = Controller(rules_from(config))
+        self._controller = Controller(rules_from(config, cards))
         self._deadline: float | None = None
+        self._handle(OutboxRead(self._disk.markers()))
         self._poll()
         self.wait_until(START_S + 0.5)
 
@@ -154,9 +166,10 @@ class PureStage:
             case "server", ["delay", number, "ms"]:
                 self._delay_s = float(number) / 1000
             case "server", ["loses", "the", "reply", "to", request]:
-                self._network.faults.append(Fault(PATHS[request], "loses"))
+                self._network.faults.append(Fault(path_of(request, self.seen.world), "loses"))
             case "server", [("fails" | "refuses") as kind, request, *reason]:
-                self._network.faults.append(Fault(PATHS[request], kind, refusal(reason)))
+                path = path_of(request, self.seen.world)
+                self._network.faults.append(Fault(path, kind, refusal(reason)))
             case _:
                 raise ScenarioError(f"“{what} {' '.join(words)}” is not known")
 
@@ -171,9 +184,18 @@ class PureStage:
         for command in step.commands:
             self.seen.observe(command)
             if isinstance(command, Ask):
-                wait_s = max(0.0, self._worker_free_at - self._now)
-                self._worker_free_at = self._now + wait_s + self._exchange_s()
+                thread = isinstance(command.request, DeliverMarker)
+                wait_s = max(0.0, self._free_at[thread] - self._now)
+                self._free_at[thread] = self._now + wait_s + self._exchange_s()
                 self._later(wait_s, lambda ask=command: self._carry_out(ask))  # type: ignore[misc]
+            elif isinstance(command, Keep):
+                self._disk.keep(command.marker)
+                kept = Kept(command.marker.id)
+                self._later(0.0, lambda event=kept: self._handle(event))  # type: ignore[misc]
+            elif isinstance(command, MarkSent):
+                self._disk.mark_sent(command.id)
+            elif isinstance(command, Drop):
+                self._disk.drop(command.id)
             elif isinstance(command, PollNow):
                 self._polls += 1
                 self._later(0.0, self._poll)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from ivsd.demo.live import LiveBox
-from ivsd.demo.scenario import Scenario, ScenarioError, play, read
+from ivsd.demo.scenario import DOINGS, EXPECTATIONS, Scenario, ScenarioError, play, read
 from tests.scenarios.pure import PureStage
 
+PAGE = Path(__file__).parent / "README.md"
 FILES = sorted(Path(__file__).parent.glob("*.scenario"))
 LONGEST_LIVE_S = 4.0  # of real time each, so that `make test` stays quick
 
@@ -24,7 +25,7 @@ def is_quick(path: Path) -> bool:
 
 
 def test_there_are_scenarios() -> None:
-    assert len(FILES) >= 20
+    assert len(FILES) >= 60
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -44,6 +45,20 @@ def test_scenario_on_the_running_daemon(path: Path) -> None:
         assert box.wait_until_ready()
         failures = play(scenario, box, lambda at, text: lines.append(f"{at:8.3f}  {text}"))
     assert not failures, "\n".join([*failures, *lines, *map(str, box.seen.outcomes)])
+
+
+def test_the_example_on_the_page_comes_true(tmp_path: Path) -> None:
+    path = tmp_path / "example.scenario"
+    path.write_text(PAGE.read_text(encoding="utf-8").split("```")[1], encoding="utf-8")
+    scenario = read(path)
+    assert len(scenario.steps) == 8
+    assert not play(scenario, PureStage(scenario, tmp_path), lambda at, text: None)
+
+
+def test_the_page_tells_every_word_of_the_language() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    words = [*DOINGS, *(expectation.split()[0] for expectation in EXPECTATIONS)]
+    assert [word for word in words if word not in page] == []
 
 
 def test_a_scenario_that_does_not_come_true_fails(tmp_path: Path) -> None:

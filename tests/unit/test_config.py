@@ -19,7 +19,16 @@ import ivsd
 from ivsd.config import Config, ConfigError, Problem, load, load_world, password, salvage
 from ivsd.config.problems import nearest
 from ivsd.config.schema import Button, Control, Keyboard, LampConfig, LampKind, Role, Shows
-from ivsd.events import Action, Binding, ControlRules, Gesture, StopProtection, WhoMayStop
+from ivsd.events import (
+    Action,
+    Binding,
+    ControlRules,
+    Gesture,
+    MarkerTime,
+    StopProtection,
+    WhoMayStop,
+)
+from ivsd.notation import Notation
 from ivsd.outputs.lamp import Colour
 from ivsd.outputs.patterns import LIGHT_LANGUAGE, Pattern
 from ivsd.rules import rules_from
@@ -145,15 +154,18 @@ def test_every_value_shown_in_the_example_is_the_default(example: str) -> None:
 def test_the_example_behind_the_number_signs_is_accepted_too(example: str, write: Write) -> None:
     text = re.sub(r"^(  \w+): (\[\]|\{\})$", r"\1:", example, flags=re.MULTILINE)
     text = re.sub(r"^  #  ", "    ", text, flags=re.MULTILINE)
-    words = "author|template|stoppers|door|foot|bell"
+    words = "author|template|stoppers|notation|door|foot|bell"
     text = re.sub(rf"^  # (?=({words}):)", "  ", text, flags=re.MULTILINE)
     config = load(write(text))
     assert [keyboard.name for keyboard in config.inputs.keyboards] == ["reader", "keypad"]
     assert config.inputs.keyboards[1].keys == {"KEY_KPPLUS": "marker", "KEY_KPASTERISK": "pause"}
-    assert [lamp.name for lamp in config.lights.lamps] == ["status", "sign"]
+    names = ["status", "sign", "traffic light", "buzzer"]
+    assert [lamp.name for lamp in config.lights.lamps] == names
     assert config.inputs.buttons == [Button("record", 17)], "shown: the defaults"
     assert config.lights.lamps[0] == LampConfig("status", [22, 27, 24], LampKind.RGB)
     assert config.lights.lamps[1].shows is Shows.RECORDING
+    assert config.lights.lamps[2].colours == [Colour.RED, Colour.YELLOW, Colour.GREEN]
+    assert config.lights.lamps[3].states["ignored"].pattern is Pattern.OFF
     assert (config.recording.author, config.recording.template) == (12, {"3": "made at the door"})
     assert config.lights.states["recording"].colour is Colour.RED
     assert config.inputs.keyboards[0].grab is Keyboard.__dataclass_fields__["grab"].default
@@ -161,6 +173,7 @@ def test_the_example_behind_the_number_signs_is_accepted_too(example: str, write
 
 def test_the_example_names_every_word_that_can_be_chosen(example: str) -> None:
     words = [*Action, *Colour, *LIGHT_LANGUAGE, *(p for p in Pattern if "blink" not in p)]
+    words += [*LampKind, *Shows, *Notation, *MarkerTime]
     assert [word for word in words if not re.search(rf"\b{word}\b", example)] == []
     assert "blink1 to blink9" in example
 
@@ -576,11 +589,55 @@ def test_the_same_line_of_two_chips_is_two_lines(write: Write) -> None:
 
 
 @pytest.mark.parametrize("lamp", ["{name: a, lines: [1, 2]}", "{name: a, lines: []}",
+                                  "{name: a, kind: buzzer, lines: [1, 2]}",
                                   "{name: a, kind: rgb, lines: [1]}"])  # fmt: skip
 def test_a_lamp_has_as_many_lines_as_its_kind(write: Write, lamp: str) -> None:
     problem = the_problem(write(VALT + f"lights: {{lamps: [{lamp}]}}"))
     assert problem.key == "lights.lamps.1.lines"
     assert ("three lines" if "rgb" in lamp else "one line") in problem.text
+
+
+@pytest.mark.parametrize(
+    ("lamp", "key", "words"),
+    [
+        ("kind: leds, lines: [1, 2]", "colours", "is missing: .* such as \\[red, green\\]"),
+        ("kind: leds, lines: [1], colours: []", "colours", "two to four"),
+        ("kind: leds, lines: [1], colours: [red]", "colours", "two to four .* is kind led$"),
+        ("kind: leds, lines: [1, 2, 3, 4, 5], colours: [red, yellow, green, cyan, blue]",
+         "colours", "two to four"),
+        ("kind: leds, lines: [1, 2], colours: [red, red]", "colours", "has red twice"),
+        ("kind: leds, lines: [1, 2], colours: [red, off]", "colours", "'off' is no colour .* use"),
+        ("kind: leds, lines: [1, 2], colours: [red, white]", "colours", "'white' is no colour"),
+        ("kind: leds, lines: [1, 2], colours: [red, gren]", "colours.2", "did you mean 'green'"),
+        ("kind: leds, lines: [1], colours: [red, green]", "lines", "2 lines, .* red, green$"),
+        ("kind: leds, lines: [1, 2, 3], colours: [red, green]", "lines", "has 2 lines"),
+        ("lines: [1], colours: [red]", "colours", "is for kind leds, and this is led"),
+        ("kind: rgb, lines: [1, 2, 3], colours: [red, green, blue]", "colours", "this is rgb"),
+        ("kind: buzzer, lines: [1], colours: [red, green]", "colours", "this is buzzer"),
+        ("kind: buzzer, lines: [1], shows: recording", "shows", "for a lamp, .* remove it"),
+        ("kind: ledz, lines: [1, 2], colours: [red, green]", "kind", "did you mean 'led'"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_the_kind_of_a_lamp_is_told_once(
+    write: Write, lamp: str, key: str, words: str
+) -> None:
+    problem = the_problem(write(VALT + f"lights: {{lamps: [{{name: a, {lamp}}}]}}"))
+    assert problem.key == f"lights.lamps.1.{key}"
+    assert re.search(words, problem.text), problem.text
+
+
+def test_a_wrong_lamp_does_not_confuse_what_is_told_of_the_next(write: Write) -> None:
+    lamps = "[{lines: [1]}, {name: b, kind: leds, lines: [2, 3], colours: [red, green]}]"
+    assert the_problem(write(VALT + f"lights: {{lamps: {lamps}}}")).key == "lights.lamps.1.name"
+
+
+def test_leds_and_a_buzzer_are_accepted(write: Write) -> None:
+    leds = "{name: a, kind: leds, lines: [1, X, 3], colours: [red, yellow, green], shows: status}"
+    buzzer = "{name: b, kind: buzzer, lines: [4], active: low}"
+    lamps = load(write(VALT + f"lights: {{lamps: [{leds}, {buzzer}]}}")).lights.lamps
+    colours = [Colour.RED, Colour.YELLOW, Colour.GREEN]
+    assert lamps[0] == LampConfig("a", [1, "X", 3], LampKind.LEDS, colours)
+    assert lamps[1] == LampConfig("b", [4], LampKind.BUZZER, active="low")
 
 
 def test_lamps_have_names_of_their_own_and_know_their_states(write: Write) -> None:

@@ -22,7 +22,7 @@ import pytest
 from ivsd.appliance import journal
 from ivsd.appliance.notify import notify
 from ivsd.config import Config, load
-from ivsd.config.schema import Inputs, Lights
+from ivsd.config.schema import Inputs, Lights, Writing
 from ivsd.daemon import Daemon
 from ivsd.events import DeviceLost, Event, LightView, Note, Outcome, Report, Show
 from ivsd.hardware import VirtualHardware
@@ -32,6 +32,7 @@ from ivsd.outputs.lamp import Colour
 from ivsd.outputs.patterns import LIGHT_LANGUAGE
 from ivsd.outputs.player import Fixture
 from ivsd.outputs.virtual import VirtualLamp
+from ivsd.rules import server_name
 from ivsd.valt.simulator import Simulator, World
 
 RED, GREEN, BLUE, OFF = Colour.RED, Colour.GREEN, Colour.BLUE, Colour.OFF
@@ -66,7 +67,7 @@ class Box:
         self.hardware = hardware
         self.said: list[object] = []
         self.code: int | None = None
-        self.daemon = Daemon(path, hardware, self.said.append)
+        self.daemon = Daemon(path, path.parent, hardware, self.said.append)
         self._thread = threading.Thread(target=self._run, name="daemon", daemon=True)
         self._thread.start()
 
@@ -410,7 +411,7 @@ class MissingReader:
 
 
 class HardwareWithReader(VirtualHardware):
-    def sources(self, inputs: Inputs) -> list[Source]:
+    def sources(self, inputs: Inputs, valt: Writing | None) -> list[Source]:
         return [self.hands, *[MissingReader() for _ in inputs.keyboards]]
 
 
@@ -493,7 +494,7 @@ class BadHardware(VirtualHardware):
         self.lamps = {"status": self.bad}
         return [Fixture(self.bad, "status", LIGHT_LANGUAGE)]
 
-    def sources(self, inputs: Inputs) -> list[Source]:
+    def sources(self, inputs: Inputs, valt: Writing | None) -> list[Source]:
         return [self.hands]
 
 
@@ -677,3 +678,17 @@ def test_no_token_and_no_card_number_reaches_the_log_even_when_a_library_logs_ur
     assert "cardNumber=…" in written
     assert re.search(r"access_token=[^…\s]", written) is None
     assert "0004711001" not in written
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://valt.example.com", "valt.example.com"),
+        ("http://VALT.example.com:80/", "valt.example.com"),
+        ("https://valt.example.com:443", "valt.example.com"),
+        ("https://valt.example.com:8443", "valt.example.com:8443"),
+        ("http://[::1]:8088", "::1:8088"),
+    ],
+)
+def test_a_server_keeps_its_name_when_it_begins_to_speak_tls(url: str, name: str) -> None:
+    assert server_name(url) == name

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 from collections import deque
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +17,12 @@ evdev = pytest.importorskip("evdev", reason="evdev is not installed: no keyboard
 
 from evdev import ecodes  # noqa: E402
 
+from ivsd.config.schema import Inputs, Keyboard, Match, Role, Writing  # noqa: E402
 from ivsd.events import Event, Misread, NumberKind, Pressed, Released, Scanned  # noqa: E402
+from ivsd.hardware import RealHardware  # noqa: E402
 from ivsd.inputs.evdev import KeyDevice, Wanted  # noqa: E402
 from ivsd.inputs.source import DeviceProblem  # noqa: E402
+from ivsd.notation import Form, Notation, convert  # noqa: E402
 
 
 class FakeDevice:
@@ -273,3 +277,60 @@ def test_keys_of_a_keypad_without_numbers_type_nothing(machine: Machine) -> None
     tap(device, "KEY_1", "KEY_2", "KEY_3", "KEY_4", "KEY_ENTER")
     assert list(source.read()) == []
     assert source.deadline() is None
+
+
+def hex_reader(*, pins: bool = False) -> KeyDevice:
+    """A reader that types hexadecimal digits, bytes reversed; VALT has ten decimal places."""
+    as_valt = partial(convert, reader=Form(Notation.HEX_REVERSED), valt=Form(Notation.DECIMAL, 10))
+    return KeyDevice(
+        "door", Wanted(id="08FF:0009"), keys={}, badges=True, pins=pins, grab=True, as_valt=as_valt
+    )  # fmt: skip
+
+
+def test_a_badge_comes_as_valt_writes_it(machine: Machine) -> None:
+    device, source = plug(machine), hex_reader()
+    source.open()
+    tap(device, *[f"KEY_{digit}" for digit in "59E24700"], "KEY_ENTER")
+    (event,) = source.read()
+    assert isinstance(event, Scanned)
+    assert event.number.reveal() == "0004711001"
+
+
+def test_a_badge_that_is_not_of_the_reader_s_notation_is_misread(machine: Machine) -> None:
+    device, source = plug(machine), hex_reader()
+    source.open()
+    tap(device, *[f"KEY_{digit}" for digit in "59E247000E"], "KEY_ENTER")
+    (event,) = source.read()
+    assert isinstance(event, Misread)
+
+
+def test_a_pin_typed_at_a_reader_with_a_notation_stays_as_it_is(machine: Machine) -> None:
+    device, source = plug(machine), hex_reader(pins=True)
+    source.open()
+    for number, name in enumerate(["KEY_2", "KEY_5", "KEY_8", "KEY_0", "KEY_ENTER"]):
+        tap(device, name, at=10.0 + 0.4 * number)
+    (event,) = source.read()
+    assert isinstance(event, Scanned)
+    assert (event.kind, event.number.reveal()) == (NumberKind.PIN, "2580")
+
+
+@pytest.mark.parametrize(
+    ("reader", "valt", "number"),
+    [
+        (Writing(Notation.HEX_REVERSED), Writing(Notation.DECIMAL, 10), "0004711001"),
+        (Writing(Notation.HEX_REVERSED, bytes=5), Writing(Notation.HEX, bytes=5), "0047E25900"),
+        (None, Writing(Notation.DECIMAL, 10), "59E24700"),
+        (None, None, "59E24700"),
+    ],
+)
+def test_a_reader_is_built_with_its_notation_and_valt_s(
+    machine: Machine, reader: Writing | None, valt: Writing | None, number: str
+) -> None:
+    device = plug(machine)
+    keyboard = Keyboard("door", Match(id="08FF:0009"), notation=reader, role=Role.BADGE)
+    (source,) = RealHardware().sources(Inputs([keyboard]), valt)
+    source.open()
+    tap(device, *[f"KEY_{digit}" for digit in "59E24700"], "KEY_ENTER")
+    (event,) = source.read()
+    assert isinstance(event, Scanned)
+    assert event.number.reveal() == number

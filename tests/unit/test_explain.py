@@ -11,6 +11,8 @@ import pytest
 from ivsd.cli import main
 from ivsd.controller.explain import explain
 from ivsd.events import Action, Binding, ControlRules, Gesture, Rules, StopProtection
+from ivsd.outputs.patterns import LEDS, LIGHT_LANGUAGE
+from ivsd.valt.model import RoomState
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,8 +89,17 @@ def test_the_command_names_what_is_wrong_with_a_file(
 
 def test_the_readme_says_what_the_code_does() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert writer().with_table(readme) == readme, "run `make docs`"
+    assert writer().with_tables(readme) == readme, "run `make docs`"
     assert "record, pressed:" in readme
+
+
+def test_the_readme_says_what_every_word_of_the_light_language_looks_like() -> None:
+    rows = list(writer().lights())
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert [row for row in rows if row not in readme] == [], "run `make docs`"
+    words = [row.split("`")[1] for row in rows[2:]]
+    assert words == list(LIGHT_LANGUAGE)
+    assert {word for word in LEDS if LEDS[word] != LIGHT_LANGUAGE[word]} == {RoomState.UNKNOWN}
 
 
 def writer() -> ModuleType:

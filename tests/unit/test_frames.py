@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from ivsd.events import Misread, NumberKind, Scanned
 from ivsd.inputs.frames import Frame
+from ivsd.notation import Form, Notation, convert
 from ivsd.valt.model import Secret
 
 BADGE, PIN = NumberKind.BADGE, NumberKind.PIN
@@ -317,3 +319,109 @@ def test_the_first_places_of_a_fast_badge_are_no_pin(pin_length: int) -> None:
     assert typed(frame, "0004711001", gap_s=0.01) == []
     found = frame.expire(1.0)
     assert found == Scanned("reader", NumberKind.BADGE, Secret("0004711001"), 1.0)
+
+
+# ---- readers that write otherwise than VALT does ----------------------------------------------
+
+HEX_REVERSED, FACILITY = Form(Notation.HEX_REVERSED), Form(Notation.FACILITY)
+TEN_PLACES = Form(Notation.DECIMAL, 10)
+
+
+def writing(reader: Form, valt: Form = TEN_PLACES, *, pins: bool = False) -> Frame:
+    """A device that writes badges so, at a site where VALT has them so."""
+    as_valt = partial(convert, reader=reader, valt=valt)
+    return Frame("door", badges=True, pins=pins, as_valt=as_valt)
+
+
+def swiped(frame: Frame, text: str) -> Scanned | Misread | None:
+    assert typed(frame, text, gap_s=FAST) == []
+    return frame.key("KEY_ENTER", 1.0 - FAST) or frame.expire(1.0)
+
+
+def entered(frame: Frame, text: str) -> Scanned | Misread | None:
+    assert typed(frame, text, gap_s=SLOW) == []
+    return frame.key("KEY_ENTER", SLOW * len(text))
+
+
+@pytest.mark.parametrize(
+    ("reader", "valt", "text", "number"),
+    [
+        (HEX_REVERSED, TEN_PLACES, "59E24700", "0004711001"),
+        (Form(Notation.HEX), TEN_PLACES, "0047E259", "0004711001"),
+        (Form(Notation.DECIMAL), TEN_PLACES, "4711001", "0004711001"),
+        (TEN_PLACES, Form(Notation.HEX), "0004711001", "0047E259"),
+        (FACILITY, TEN_PLACES, "07157945", "0004711001"),
+        (HEX_REVERSED, Form(Notation.HEX), "805CB17A24A204", "04A2247AB15C80"),
+    ],
+)
+def test_a_badge_is_written_as_valt_has_it(
+    reader: Form, valt: Form, text: str, number: str
+) -> None:
+    found = swiped(writing(reader, valt), text)
+    assert isinstance(found, Scanned)
+    assert (found.kind, found.number) == (BADGE, Secret(number))
+
+
+@pytest.mark.parametrize(
+    ("reader", "text"),
+    [
+        (TEN_PLACES, "4711001"),
+        (TEN_PLACES, "00047110010"),
+        (TEN_PLACES, "0047E25900"),
+        (FACILITY, "7157945"),
+        (FACILITY, "99999999"),
+        (HEX_REVERSED, "59E247000E"),  # more than ten decimal places: VALT cannot have it
+    ],
+)
+def test_what_is_no_number_of_the_reader_is_misread(reader: Form, text: str) -> None:
+    """A badge that was read in part must not become somebody else's."""
+    frame = writing(reader)
+    assert isinstance(swiped(frame, text), Misread)
+    assert frame.deadline() is None
+
+
+def test_a_misread_badge_does_not_spoil_the_next_one() -> None:
+    frame = writing(HEX_REVERSED)
+    assert isinstance(swiped(frame, "59E247000E"), Misread)
+    assert swiped(frame, "59E24700") == Scanned("door", BADGE, Secret("0004711001"), 1.0 - FAST)
+
+
+def test_a_badge_without_an_end_is_converted_too() -> None:
+    frame = writing(HEX_REVERSED)
+    assert typed(frame, "59E24700", gap_s=FAST) == []
+    assert frame.expire(1.0) == Scanned("door", BADGE, Secret("0004711001"), 1.0)
+
+
+@pytest.mark.parametrize("digits", ["2580", "0007", "59124700", "4711001"])
+def test_a_pin_is_never_converted(digits: str) -> None:
+    frame = writing(HEX_REVERSED, pins=True)
+    found = entered(frame, digits)
+    assert isinstance(found, Scanned)
+    assert (found.kind, found.number) == (PIN, Secret(digits))
+
+
+def test_a_pin_of_a_fixed_length_is_never_converted() -> None:
+    as_valt = partial(convert, reader=HEX_REVERSED, valt=TEN_PLACES)
+    frame = Frame("keypad", badges=True, pins=True, pin_length=4, as_valt=as_valt)
+    (found,) = typed(frame, "2580")
+    assert isinstance(found, Scanned)
+    assert (found.kind, found.number) == (PIN, Secret("2580"))
+
+
+def test_a_keypad_without_badges_never_converts() -> None:
+    as_valt = partial(convert, reader=HEX_REVERSED, valt=TEN_PLACES)
+    frame = Frame("keypad", badges=False, pins=True, as_valt=as_valt)
+    assert typed(frame, "25801234", gap_s=FAST) == []
+    assert frame.key("KEY_ENTER", 1.0) == Scanned("keypad", PIN, Secret("25801234"), 1.0)
+
+
+COMMA = ["KEY_0", "KEY_7", "KEY_1", "KEY_COMMA", "KEY_5", "KEY_7", "KEY_9", "KEY_4", "KEY_5"]
+
+
+@pytest.mark.parametrize("keys", [COMMA, COMMA[1:]], ids=["071,57945", "71,57945"])
+def test_facility_and_number_with_a_comma_are_read(keys: list[str]) -> None:
+    """`ivsd badge --typed` takes both, and would advise this notation for both."""
+    frame = writing(FACILITY)
+    for place, name in enumerate(keys):
+        assert frame.key(name, FAST * place) is None
+    assert frame.key("KEY_ENTER", 0.1) == Scanned("door", BADGE, Secret("0004711001"), 0.1)

@@ -10,11 +10,13 @@ import pytest
 pytest.importorskip("gpiod", reason="needs gpiod (pip install ivsd[appliance])")
 pytest.importorskip("gpiozero", reason="needs gpiozero (pip install ivsd[appliance])")
 
+from ivsd.config.schema import LampConfig, LampKind, Lights
 from ivsd.events import Pressed, Released
 from ivsd.gpio_factory import Line, LineProblem
+from ivsd.hardware import RealHardware
 from ivsd.inputs.gpio import GpioButton
 from ivsd.inputs.source import DeviceProblem
-from ivsd.outputs.gpio import GpioLamp, GpioRgbLamp
+from ivsd.outputs.gpio import GpioLamp, GpioLeds, GpioRgbLamp
 from ivsd.outputs.lamp import Colour, LampProblem
 
 
@@ -220,6 +222,39 @@ def test_three_lines_mix_every_colour(colour: Colour) -> None:
     lamp.open()
     lamp.show(colour)
     assert levels(factory) == [int(lit) for lit in colour.channels]
+
+
+@pytest.mark.parametrize(
+    ("colour", "lit"),
+    [("red", [1, 0, 0]), ("yellow", [0, 1, 0]), ("blue", [1, 1, 1]), ("off", [0, 0, 0])],
+)
+def test_single_leds_have_one_line_for_each_colour(colour: str, lit: list[int]) -> None:
+    factory: Any = FakeFactory()
+    colours = [Colour.RED, Colour.YELLOW, Colour.GREEN]
+    lamp = GpioLeds("tower", "gpiochip0", ["R", "G", "B"], colours, "high", factory)
+    lamp.open()
+    lamp.show(Colour(colour))
+    assert levels(factory) == lit
+
+
+def test_every_kind_of_lamp_in_the_configuration_is_built() -> None:
+    hardware = RealHardware()
+    hardware._factory = FakeFactory()
+    colours = [Colour.RED, Colour.GREEN]
+    lamps = [
+        LampConfig("one", [1]),
+        LampConfig("single", [2, 3], LampKind.LEDS, colours),
+        LampConfig("rgb", [4, 5, 6], LampKind.RGB),
+        LampConfig("beep", [7], LampKind.BUZZER, active="low"),
+    ]
+    fixtures = hardware.fixtures(Lights(lamps=lamps))
+    kinds = [GpioLamp, GpioLeds, GpioRgbLamp, GpioLamp]
+    assert [type(fixture.lamp) for fixture in fixtures] == kinds
+    for fixture in fixtures:
+        fixture.lamp.open()
+        fixture.lamp.show(Colour.GREEN)
+    pins = hardware._factory.pins
+    assert [pins[line].level for line in range(1, 8)] == [1, 0, 1, 0, 1, 0, 0]
 
 
 def test_a_lamp_that_is_lit_by_low_level_is_dark_from_the_first_moment() -> None:

@@ -20,17 +20,37 @@ from ivsd.events import (
     LightView,
     Receipt,
 )
-from ivsd.hardware import fixture_for
-from ivsd.outputs.lamp import Colour, LampProblem
-from ivsd.outputs.patterns import LIGHT_LANGUAGE, ONE_LAMP, Look, Pattern, once, steps_of
+from ivsd.hardware import VirtualHardware, fixture_for
+from ivsd.outputs.lamp import Colour, LampProblem, leds_for
+from ivsd.outputs.patterns import (
+    BUZZER,
+    LEDS,
+    LIGHT_LANGUAGE,
+    ONE_LAMP,
+    Look,
+    Pattern,
+    once,
+    steps_of,
+)
 from ivsd.outputs.player import Fixture, Player, receipt_frames, steady_frames
 from ivsd.outputs.virtual import VirtualLamp
 from ivsd.valt.errors import LinkFault
 from ivsd.valt.model import RoomState
 
 RED, GREEN, BLUE, OFF = Colour.RED, Colour.GREEN, Colour.BLUE, Colour.OFF
+YELLOW, MAGENTA, CYAN, WHITE = Colour.YELLOW, Colour.MAGENTA, Colour.CYAN, Colour.WHITE
 WORDS = [*RoomState, PENDING, *LinkFault, *BoxFault]  # what may be shown for a long time
-TABLES = [pytest.param(LIGHT_LANGUAGE, id="colours"), pytest.param(ONE_LAMP, id="one-lamp")]
+TABLES = [
+    pytest.param(LIGHT_LANGUAGE, id="colours"),
+    pytest.param(ONE_LAMP, id="one-lamp"),
+    pytest.param(LEDS, id="leds"),
+    pytest.param(BUZZER, id="buzzer"),
+]
+LED_SETS = [
+    pytest.param(colours, id="-".join(colours))
+    for count in (2, 3, 4)
+    for colours in itertools.combinations([RED, YELLOW, GREEN, BLUE, MAGENTA, CYAN], count)
+]
 
 AVAILABLE = LightView(room=RoomState.AVAILABLE, fault="")
 RECORDING = LightView(room=RoomState.RECORDING, records=True, fault="")
@@ -153,6 +173,24 @@ def test_no_two_receipts_look_alike_on_a_lamp_of_one_colour() -> None:
     assert _alike({receipt: _rhythm(ONE_LAMP[receipt]) for receipt in Receipt}) == []
 
 
+def _seen(look: Look, leds: tuple[Colour, ...]) -> object:
+    """What a person sees of single LEDs: which are lit, and when."""
+    return _rhythm(look), leds_for(look.colour, leds)
+
+
+@pytest.mark.parametrize("leds", LED_SETS)
+def test_no_two_states_or_faults_look_alike_on_single_leds(leds: tuple[Colour, ...]) -> None:
+    config = LampConfig("a", list(range(len(leds))), LampKind.LEDS, list(leds))
+    looks = fixture_for(config, Lights(), Lamp()).looks
+    assert _alike({word: _seen(looks[word], leds) for word in WORDS}) == []
+    assert _alike({receipt: _seen(looks[receipt], leds) for receipt in Receipt}) == []
+
+
+def test_a_buzzer_sounds_the_receipts_and_is_silent_in_all_else() -> None:
+    assert [word for word in BUZZER if not BUZZER[word].is_dark] == list(Receipt)
+    assert _alike({receipt: _rhythm(BUZZER[receipt]) for receipt in Receipt}) == []
+
+
 def test_faults_and_pauses_differ_from_a_steady_light_without_colour() -> None:
     for word in (*LinkFault, *BoxFault, RoomState.PAUSED, PENDING):
         assert len(_rhythm(LIGHT_LANGUAGE[word])) > 1, word
@@ -171,6 +209,29 @@ def test_every_pattern_can_be_played(pattern: Pattern) -> None:
 def test_a_receipt_has_no_pause_at_its_end() -> None:
     assert once(Pattern.BLINK_2) == steps_of(Pattern.BLINK_2)[:-1]
     assert once(Pattern.SLOW) == steps_of(Pattern.SLOW)
+
+
+@pytest.mark.parametrize(
+    ("leds", "colour", "lit"),
+    [
+        ((RED, GREEN), RED, (RED,)),
+        ((RED, GREEN), YELLOW, (RED, GREEN)),
+        ((RED, GREEN), BLUE, (RED, GREEN)),  # cannot be shown: all
+        ((RED, GREEN), OFF, ()),
+        ((RED, YELLOW, GREEN), YELLOW, (YELLOW,)),
+        ((RED, YELLOW, GREEN), MAGENTA, (RED, YELLOW, GREEN)),
+        ((RED, GREEN, BLUE), YELLOW, (RED, GREEN)),
+        ((RED, GREEN, BLUE), MAGENTA, (RED, BLUE)),
+        ((RED, GREEN, BLUE), CYAN, (GREEN, BLUE)),
+        ((RED, GREEN, BLUE), WHITE, (RED, GREEN, BLUE)),
+        ((YELLOW, BLUE), WHITE, (YELLOW, BLUE)),
+        ((YELLOW, BLUE), RED, (YELLOW, BLUE)),
+    ],
+)
+def test_a_colour_is_its_own_led_or_a_mix_or_all(
+    leds: tuple[Colour, ...], colour: Colour, lit: tuple[Colour, ...]
+) -> None:
+    assert leds_for(colour, leds) == tuple(led in lit for led in leds)
 
 
 # -- what one lamp shows --------------------------------------------------------------------------
@@ -204,6 +265,33 @@ def test_while_a_press_is_pending_nothing_else_is_shown() -> None:
     view = replace(RECORDING, pending=True, fault=BoxFault.DEVICE)
     shown = {colour for colour, _ in steady_frames(view, status(Lamp()))}
     assert shown == {LIGHT_LANGUAGE[PENDING].colour, OFF}
+
+
+def test_what_has_no_light_on_this_lamp_does_not_interrupt_the_state() -> None:
+    hidden = Look(WHITE, Pattern.OFF)
+    fixture = status(Lamp(), LIGHT_LANGUAGE | {BoxFault.DEVICE: hidden, Receipt.MARKED: hidden})
+    view = replace(RECORDING, fault=BoxFault.DEVICE, receipt=Receipt.MARKED, receipt_no=1)
+    assert steady_frames(view, fixture) == steady_frames(RECORDING, fixture)
+    assert receipt_frames(view, fixture) == []
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        RECORDING,
+        PAUSED,
+        replace(RECORDING, fault=BoxFault.DEVICE),
+        replace(RECORDING, pending=True),
+        LightView(),
+        LightView(room=None, records=True, fault=LinkFault.NO_LINK),
+    ],
+    ids=["recording", "paused", "device", "pending", "starting", "no-link"],
+)
+def test_a_buzzer_is_silent_and_costs_no_wake_ups_between_receipts(view: LightView) -> None:
+    buzzer = status(Lamp(), BUZZER)
+    assert steady_frames(view, buzzer) == [(OFF, 1.0)]
+    answer = receipt_frames(replace(view, receipt=Receipt.DENIED, receipt_no=1), buzzer)
+    assert sum(colour is not OFF for colour, _ in answer) == 3
 
 
 @pytest.mark.parametrize(
@@ -244,6 +332,38 @@ def test_a_lamp_of_one_colour_gets_the_table_of_rhythms() -> None:
     rgb = LampConfig("b", [1, 2, 3], LampKind.RGB)
     assert fixture_for(rgb, Lights(), Lamp()).looks == LIGHT_LANGUAGE
     assert fixture_for(replace(lamp, shows=Shows.RECORDING), Lights(), Lamp()).shows == "recording"
+
+
+def test_single_leds_get_a_table_of_their_own_where_they_have_red_and_green() -> None:
+    def looks(*colours: Colour) -> dict[str, Look]:
+        lamp = LampConfig("a", [1, 2], LampKind.LEDS, list(colours))
+        return fixture_for(lamp, Lights(), Lamp()).looks
+
+    assert looks(RED, GREEN) == looks(GREEN, YELLOW, RED) == LEDS
+    assert looks(RED, BLUE) == looks(GREEN, YELLOW) == ONE_LAMP
+
+
+def test_a_lamp_that_is_dark_by_default_needs_only_a_pattern_to_be_lit() -> None:
+    one = LampConfig("a", [5], states={"available": State(pattern=Pattern.BLIP)})
+    assert not fixture_for(one, Lights(), Lamp()).looks["available"].is_dark
+
+
+def test_a_buzzer_has_no_looks_but_the_default_and_its_own() -> None:
+    lights = Lights({"recording": State(RED, Pattern.ON), "marked": State(RED, Pattern.BLINK_5)})
+    lamp = LampConfig("a", [5], LampKind.BUZZER, states={"paused": State(pattern=Pattern.BLIP)})
+    looks = fixture_for(lamp, lights, Lamp()).looks
+    assert looks == BUZZER | {"paused": Look(WHITE, Pattern.BLIP)}
+
+
+def test_virtual_hardware_has_every_kind_of_lamp() -> None:
+    hardware = VirtualHardware()
+    lamps = [
+        LampConfig("leds", [1, 2], LampKind.LEDS, [RED, GREEN]),
+        LampConfig("buzzer", [3], LampKind.BUZZER),
+    ]
+    leds, buzzer = hardware.fixtures(Lights(lamps=lamps))
+    assert (leds.looks, buzzer.looks) == (LEDS, BUZZER)
+    assert list(hardware.lamps) == ["leds", "buzzer"]
 
 
 def test_a_lamps_own_look_wins_over_the_files_and_the_files_over_the_default() -> None:

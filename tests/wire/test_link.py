@@ -1,4 +1,4 @@
-"""The two threads of the link: presses beside polls, in time, and out again."""
+"""The threads of the link: presses beside polls and the outbox, in time, and out again."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from ivsd.events import (
     Answered,
     Ask,
     AskFailed,
+    DeliverMarker,
     Event,
     FindUser,
+    KeptMarker,
     LockRoom,
     PauseRecording,
     RenewalFailed,
@@ -35,17 +37,19 @@ from ivsd.events import (
 )
 from ivsd.valt.client import Client
 from ivsd.valt.errors import (
+    BadReply,
     ConnectionLost,
     LogInRefused,
     NoReply,
     NotSentInTime,
     Refused,
     RoomNotFound,
+    ServerFailed,
     Unreachable,
     ValtError,
 )
 from ivsd.valt.link import Link, Recordings, Watcher
-from ivsd.valt.model import Room, RoomState, Secret, User
+from ivsd.valt.model import RecordingId, Room, RoomState, Secret, User
 from ivsd.valt.session import Session
 from ivsd.valt.simulator import Api, Fault, Simulator, World, WorldSpec
 from ivsd.valt.simulator.spec import RoomSpec, UserSpec
@@ -69,8 +73,10 @@ class Bench:
         self.session_ahead_s = 0.0  # what makes a log-in old
         self._asks = 0
 
-    def simulate(self, *settings: str, spec: WorldSpec | None = None) -> Simulator:
-        self.valt = self._simulate("6.5.2", *settings, spec=spec)
+    def simulate(
+        self, *settings: str, spec: WorldSpec | None = None, version: str = "6.5.2"
+    ) -> Simulator:
+        self.valt = self._simulate(version, *settings, spec=spec)
         return self.valt
 
     def open(
@@ -533,37 +539,46 @@ def alive(*names: str) -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name in names]
 
 
-def test_stop_ends_both_threads_at_once(bench: Bench) -> None:
+THREADS = ("valt-presses", "valt-outbox", "valt-watcher")
+
+
+def test_stop_ends_all_threads_at_once(bench: Bench) -> None:
     link = bench.ready()
+    assert len(alive(*THREADS)) == 3
     began = time.monotonic()
     link.stop(1.0)
     assert time.monotonic() - began < 0.2
-    assert alive("valt-presses", "valt-watcher") == []
+    assert alive(*THREADS) == []
 
 
-def test_stop_returns_within_its_time_though_both_threads_are_stuck(bench: Bench) -> None:
+def test_stop_returns_within_its_time_though_all_threads_are_stuck(bench: Bench) -> None:
     link = bench.ready(timeout_s=3)
     bench.valt.faults.add(Fault("hang", count=None))
     link.poll_now()
     bench.ask(START)
-    wait_until(lambda: [entry.fault for entry in bench.valt.requests].count("hang") == 2)
+    bench.ask(DeliverMarker(kept("R1"), 0))
+    wait_until(lambda: [entry.fault for entry in bench.valt.requests].count("hang") == 3)
     began = time.monotonic()
     link.stop(0.3)
     assert 0.25 < time.monotonic() - began < 0.5
-    assert len(alive("valt-presses", "valt-watcher")) == 2
+    assert len(alive(*THREADS)) == 3
 
 
 def test_an_abandoned_link_ends_by_itself_and_sends_nothing_more(bench: Bench) -> None:
     link = bench.ready(timeout_s=0.3)
     bench.valt.faults.add(Fault("hang", "rooms/4"))
     bench.valt.faults.add(Fault("hang", "rooms/4"))
+    bench.valt.faults.add(Fault("hang", "comment/record"))
     link.poll_now()
     bench.ask(START)
     bench.ask(LockRoom())
-    wait_until(lambda: [entry.fault for entry in bench.valt.requests].count("hang") == 2)
+    bench.ask(DeliverMarker(kept("R1"), 0))
+    bench.ask(DeliverMarker(kept("R2"), 0))
+    wait_until(lambda: [entry.fault for entry in bench.valt.requests].count("hang") == 3)
     link.stop(0)
-    wait_until(lambda: alive("valt-presses", "valt-watcher") == [])
+    wait_until(lambda: alive(*THREADS) == [])
     assert bench.asked("rooms/4/lock") == 0
+    assert bench.asked("comment/record/R2") == 0
 
 
 # ---- the watcher, turn by turn ----------------------------------------------------------------
@@ -683,6 +698,8 @@ def test_the_room_is_informed_of_when_a_recording_begins_and_not_otherwise() -> 
     world.pause(4)
     assert not informs()
     world.resume(4)
+    assert informs(), "the server's time may have been set back by the pause (valt-api 13 no. 9)"
+    assert desk.posted[-1].info.recording == first
     assert not informs()
     world.stop(4)
     assert not informs()
@@ -810,3 +827,226 @@ def test_a_link_that_was_replaced_says_nothing_more(bench: Bench) -> None:
     while not bench.nothing_more(0.01):
         pass
     assert bench.nothing_more(0.6), "the time-outs of both threads have passed by then"
+
+
+# ---- the outbox is delivered ------------------------------------------------------------------
+
+DELIVERED = ["5.7.1", "6.1.3", "6.2.4", "6.3.0", "6.4.1", "6.5.2", "6.6.0"]
+every_version = pytest.mark.parametrize("version", DELIVERED)
+
+
+def kept(recording: RecordingId, name: str = "Note", *, sent: bool = False) -> KeptMarker:
+    return KeptMarker(1, "valt.example", recording, name, "blue", 3, sent)
+
+
+def ended(valt: Simulator) -> RecordingId:
+    """A recording that is over; the next person's runs in its room."""
+    first = valt.world.start(4, "first").id
+    valt.world.stop(4)
+    valt.world.start(4, "second")
+    return first
+
+
+def found(valt: Simulator) -> list[tuple[str, str, int]]:
+    """All markers there are: recording, name and second."""
+    return [
+        (recording.name, mark.name, mark.time_s)
+        for recording in valt.world.recordings
+        for mark in recording.markers
+    ]
+
+
+def marker_requests(valt: Simulator) -> list[str]:
+    """The method of every request for markers, in order."""
+    return [
+        entry.method
+        for entry in valt.requests
+        if "/comment" in entry.path or entry.path.endswith("/markers")
+    ]
+
+
+@every_version
+def test_a_marker_of_the_outbox_goes_into_its_own_recording(bench: Bench, version: str) -> None:
+    valt = bench.simulate(version=version)
+    bench.ready()
+    bench.ask(DeliverMarker(kept(ended(valt)), 0))
+    event = bench.answer()
+    assert isinstance(event, Answered), event
+    assert event.result is None
+    assert found(valt) == [("first", "Note", 3)]
+    assert marker_requests(valt) == ["GET", "POST"], "asked first, then sent, and no more"
+
+
+@every_version
+def test_a_marker_that_is_there_already_is_not_sent_again(bench: Bench, version: str) -> None:
+    valt = bench.simulate(version=version)
+    bench.ready()
+    recording = ended(valt)
+    for _ in range(3):
+        bench.ask(DeliverMarker(kept(recording, sent=True), 0))
+        assert isinstance(bench.answer(), Answered)
+    assert found(valt) == [("first", "Note", 3)]
+    assert marker_requests(valt) == ["GET", "POST", "GET", "GET"]
+
+
+@every_version
+def test_a_marker_beside_its_twins_is_sent_and_once(bench: Bench, version: str) -> None:
+    valt = bench.simulate(version=version)
+    bench.ready()
+    recording = ended(valt)
+    for twins in (0, 1, 2, 2, 1, 0):
+        bench.ask(DeliverMarker(kept(recording), twins))
+        assert isinstance(bench.answer(), Answered)
+    assert found(valt) == [("first", "Note", 3)] * 3
+
+
+@every_version
+def test_only_the_same_name_at_the_same_second_is_a_twin(bench: Bench, version: str) -> None:
+    valt = bench.simulate(version=version)
+    bench.ready()
+    recording = ended(valt)
+    for name, time_s in (("Note", 2), ("Note", 4), ("note", 3), ("Note ", 3), ("Not", 3)):
+        valt.world.add_marker(recording, name, time_s)
+    bench.ask(DeliverMarker(kept(recording, sent=True), 0))
+    assert isinstance(bench.answer(), Answered)
+    assert found(valt)[-1] == ("first", "Note", 3)
+    assert len(found(valt)) == 6
+
+
+@every_version
+@pytest.mark.parametrize("kind", ["reset_after", "reset_inside", "half", "delay", "drip"])
+def test_a_marker_whose_delivery_lost_its_answer_is_there_once_at_last(
+    bench: Bench, version: str, kind: str
+) -> None:
+    valt = bench.simulate(version=version)
+    bench.ready(timeout_s=0.3)
+    recording = ended(valt)
+    seconds = {"delay": 5.0, "drip": 1.0}.get(kind)
+    valt.faults.add(Fault(kind, "POST", seconds=seconds))
+    bench.ask(DeliverMarker(kept(recording), 0))
+    assert bench.failure().may_have_happened
+    for path in ("records", "comment/record"):  # now what is asked first is lost, too
+        valt.faults.add(Fault(kind, f"GET /api/v3/{path}", None, seconds=seconds))
+    bench.ask(DeliverMarker(kept(recording, sent=True), 0))
+    assert bench.failure().may_have_happened
+    valt.faults.clear()
+    bench.ask(DeliverMarker(kept(recording, sent=True), 0))
+    assert isinstance(bench.answer(), Answered)
+    assert found(valt) == [("first", "Note", 3)]
+    assert marker_requests(valt).count("POST") == 1
+
+
+@every_version
+def test_a_live_marker_whose_answer_was_lost_is_found_by_its_delivery(
+    bench: Bench, version: str
+) -> None:
+    valt = bench.simulate(version=version)
+    bench.ready()
+    recording = valt.world.start(4, "first").id
+    valt.faults.add(Fault("reset_after", "POST"))
+    bench.ask(AddMarker(recording, "Note", "blue", 3))
+    assert isinstance(bench.failure(), ConnectionLost)
+    bench.ask(DeliverMarker(kept(recording, sent=True), 0))
+    assert isinstance(bench.answer(), Answered)
+    assert found(valt) == [("first", "Note", 3)]
+
+
+@pytest.mark.parametrize("version", ["5.7.1", "6.5.2"])
+def test_where_the_list_is_refused_only_what_was_never_sent_is_sent(
+    bench: Bench, version: str
+) -> None:
+    valt = bench.simulate(version=version)
+    bench.ready()
+    recording = ended(valt)
+    valt.faults.add(Fault("status", "GET /api/v3/records", None, status=403))
+    valt.faults.add(Fault("status", "GET /api/v3/comment", None, status=403))
+    bench.ask(DeliverMarker(kept(recording), 0))
+    assert isinstance(bench.answer(), Answered)
+    bench.ask(DeliverMarker(kept(recording, sent=True), 0))
+    error = bench.failure()
+    assert isinstance(error, Refused)
+    assert "does not say whether it has it already" in str(error)
+    assert found(valt) == [("first", "Note", 3)]
+
+
+@pytest.mark.parametrize("sent", [False, True])
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault("status", "GET", None, status=500), ServerFailed),
+        (Fault("html", "GET", None), BadReply),
+        (Fault("null_data", "GET", None), BadReply),
+        (Fault("reset_before", "GET", None), ConnectionLost),
+    ],
+    ids=["500", "html", "null", "reset"],
+)
+def test_where_the_list_fails_nothing_is_sent(
+    bench: Bench, fault: Fault, error: type[ValtError], sent: bool
+) -> None:
+    bench.ready()
+    recording = ended(bench.valt)
+    bench.valt.faults.add(Fault(**{**vars(fault), "match": "GET /api/v3/comment"}))
+    bench.ask(DeliverMarker(kept(recording, sent=sent), 0))
+    assert isinstance(bench.failure(), error)
+    assert set(marker_requests(bench.valt)) == {"GET"}
+
+
+@every_version
+def test_a_recording_that_is_gone_refuses_the_marker(bench: Bench, version: str) -> None:
+    valt = bench.simulate("marker_refusal_status=400", version=version)
+    bench.ready()
+    gone: RecordingId = 999_999 if version.startswith("5") else "00000000-0000-4000-8000-000000000"
+    bench.ask(DeliverMarker(kept(gone), 0))
+    assert isinstance(bench.failure(), Refused)
+    bench.ask(DeliverMarker(kept(gone, sent=True), 0))
+    assert isinstance(bench.failure(), Refused)
+    assert marker_requests(valt).count("POST") == 1, "never sent blindly a second time"
+
+
+def test_a_press_is_not_queued_behind_a_hung_delivery(bench: Bench) -> None:
+    bench.ready(timeout_s=3)
+    bench.valt.faults.add(Fault("hang", "comment/record"))
+    bench.ask(DeliverMarker(kept(ended(bench.valt)), 0))
+    wait_until(bench.hangs)
+    began = time.monotonic()
+    stop = bench.ask(StopRecording())
+    event = bench.answer()
+    assert (type(event), event.ask) == (Answered, stop)
+    assert time.monotonic() - began < 0.3
+
+
+def test_a_delivery_is_not_queued_behind_a_hung_press(bench: Bench) -> None:
+    bench.ready(timeout_s=3)
+    recording = ended(bench.valt)
+    bench.valt.faults.add(Fault("hang", "record/stop"))
+    bench.ask(StopRecording())
+    wait_until(bench.hangs)
+    delivery = bench.ask(DeliverMarker(kept(recording), 0))
+    event = bench.answer(1.0)
+    assert (type(event), event.ask) == (Answered, delivery)
+
+
+def test_a_delivery_that_comes_too_late_is_not_sent(bench: Bench) -> None:
+    bench.ready()
+    bench.ask(DeliverMarker(kept(ended(bench.valt)), 0), within_s=-0.01)
+    assert isinstance(bench.failure(), NotSentInTime)
+    assert marker_requests(bench.valt) == []
+
+
+def test_a_delivery_whose_question_took_all_the_time_is_not_sent(bench: Bench) -> None:
+    bench.ready()
+    recording = ended(bench.valt)
+    bench.valt.faults.add(Fault("delay", "comment/record", seconds=0.3))
+    bench.ask(DeliverMarker(kept(recording), 0), within_s=0.15)
+    assert not bench.failure().may_have_happened
+    assert found(bench.valt) == []
+
+
+def test_a_delivery_needs_no_room(bench: Bench) -> None:
+    """A room that has just vanished, or was renamed, and the marker is delivered before that
+    is known: the controller drops what was refused, and the marker is lost."""
+    bench.open("No such room")
+    assert isinstance(bench.next(WatchFailed).error, RoomNotFound)
+    bench.ask(DeliverMarker(kept(ended(bench.valt)), 0))
+    event = bench.answer()
+    assert isinstance(event, Answered) or not isinstance(event.error, Refused)
