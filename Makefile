@@ -27,8 +27,10 @@ check: $(VENV)/.appliance  ## style and types
 bench: $(VENV)/.appliance  ## measure: press latency, light latency, start, memory, idle CPU
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: $(VENV)/.appliance  ## feed a million events, and 100,000 through the daemon: all must add up
+soak: EXAMPLES ?= 10000
+soak: $(VENV)/.appliance  ## a million events, 100,000 through the daemon, 10,000 stories: all must add up
 	@$(BIN)/python -m tests.soak $(ARGS)
+	@IVSD_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/unit/test_controller_stateful.py
 
 docs: $(VENV)/.base  ## write into the README what every control does and every light means
 	@$(BIN)/python .ci/readme_table.py

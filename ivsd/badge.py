@@ -17,8 +17,9 @@ from ivsd.config.schema import CardEntry, Config, Keyboard, Role
 from ivsd.connect import session_for
 from ivsd.events import DeviceLost, Event, Misread, NumberKind, Scanned
 from ivsd.hardware import RealHardware, form_of
+from ivsd.inputs.frames import KEYS
 from ivsd.inputs.reader import Reader
-from ivsd.notation import Form, Notation, convert, forms_of
+from ivsd.notation import FACILITY_BITS, Form, Notation, convert, forms_of, sized
 from ivsd.valt.errors import ValtError
 from ivsd.valt.model import Secret, User
 
@@ -32,7 +33,7 @@ def badge(path: Path, *, typed: bool) -> int:
     """Wait for a swipe, at a configured reader or typed here, and tell of it; return the code."""
     try:
         config = load(path)
-        cards = load_cards(path.parent / CARDS)
+        cards = load_cards(path.parent / CARDS, config.badges.notation)
         secret = password(config, path)
     except ConfigError as e:
         print(e)
@@ -59,10 +60,11 @@ def _one_line() -> str:
     if sys.stdin is None:
         return ""
     try:
-        return sys.stdin.readline().strip()
+        line = sys.stdin.readline()
     except UnicodeDecodeError:
         print("That was no text.")
         return ""
+    return "".join(sign for sign in line.upper() if sign in KEYS.values())  # as at the door
 
 
 def _swipe(config: Config) -> tuple[Keyboard | None, str]:
@@ -130,18 +132,21 @@ def describe(
         yield f"Taken as {reading}, it is written"
         for form, written in forms_of(value, {USUAL_WIDTH, *owners.widths}):
             named = owners.of(written)
+            if form.notation is Notation.FACILITY and value >> FACILITY_BITS:
+                written += f" (without what is above {FACILITY_BITS} bits)"
             usual = form.digits == USUAL_WIDTH and "decimal" in form.notation.split("_")
             if named or usual or form.digits is None:
                 yield f"  {form!s:36} {written:22}{f'<- {named}' if named else ''}".rstrip()
             if named and written != number:
-                hits.append((reading, form, named))
+                hits.append((reading, form, value, named))
             elif owners.of(written.lower()):
                 small = owners.of(written.lower())
                 yield f"VALT has it for {small} in small letters: write {written} there."
-    for reading, form, named in hits:
+    for reading, form, value, named in hits:
         yield f"With these lines of ivsd.yaml it is the badge of {named}:"
-        yield f"  badges: {{notation: {_key(form)}}}"
-        yield f"  and at the reader, under inputs.keyboards: {{notation: {_key(reading)}}}"
+        yield f"  badges: {{notation: {_key(sized(form, value))}}}"
+        there = f"{{notation: {_key(sized(reading, value))}}}"
+        yield f"  and at the reader, under inputs.keyboards: {there}"
 
 
 class _Owners:

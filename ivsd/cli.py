@@ -105,7 +105,7 @@ def _read(path: Path) -> tuple[Config | None, list[CardEntry], list[Problem]]:
     except ConfigError as e:
         problems += e.problems
     try:
-        cards = load_cards(path.parent / CARDS)
+        cards = load_cards(path.parent / CARDS, config.badges.notation if config else None)
     except ConfigError as e:
         problems += e.problems
     return config, cards, problems

@@ -196,7 +196,7 @@ class Daemon:
         """Read the configuration and (re)build the parts that it changes."""
         try:
             config = load(self._path)
-            cards = load_cards(self._path.parent / CARDS)
+            cards = load_cards(self._path.parent / CARDS, config.badges.notation)
             secret = password(config, self._path)
         except ConfigError as e:
             problems = [str(problem) for problem in e.problems]

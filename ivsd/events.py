@@ -136,10 +136,11 @@ class Scanned:
 
 @dataclass(frozen=True, slots=True)
 class Misread:
-    """A badge or a PIN came that could not be read whole."""
+    """A badge or a PIN came that could not be read; `why` is a sentence."""
 
     reader: str
     at: float
+    why: str = "the number was not read whole: hold the badge to the reader again"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 SIZES = (4, 5, 7, 8, 10)
@@ -17,6 +17,7 @@ SIZES = (4, 5, 7, 8, 10)
 LONGEST_BYTES = 16
 LONGEST = 40  # places; 16 bytes have 39 decimal ones
 FACILITY_MAX, NUMBER_MAX = 0xFF, 0xFFFF
+FACILITY_BITS = 24  # two of the 26 are for parity
 
 
 class Notation(StrEnum):
@@ -122,8 +123,19 @@ def forms_of(badge: int, widths: Iterable[int] = ()) -> Iterator[tuple[Form, str
                 yield form, wide
 
 
+def sized(form: Form, badge: int) -> Form:
+    """Return the form with the bytes of this badge, where it cannot do without."""
+    if form.notation is Notation.DECIMAL_REVERSED and form.size is None:
+        needed = -(-badge.bit_length() // 8)
+        return replace(form, size=next((size for size in SIZES if size >= needed), needed))
+    return form
+
+
 def width_problem(form: Form) -> str | None:
-    """Say why no number can have this width; None when one can."""
+    """Say why numbers of this width are no good; None when they are."""
+    if form.notation is Notation.DECIMAL_REVERSED and form.size is None:
+        # Its places do not tell how many bytes were turned: two badges would be one.
+        return "is not enough for decimal_reversed: give bytes, too, 4 for most badges"
     if form.digits is None:
         return None
     is_hex = form.notation in (Notation.HEX, Notation.HEX_REVERSED)

@@ -18,6 +18,8 @@ from ivsd.events import (
     KeptMarker,
     MarkSent,
     Request,
+    StartRecording,
+    StopRecording,
 )
 from ivsd.valt.errors import NoReply, NotFound, Refused, ValtError
 from ivsd.valt.model import RecordingId, RoomState, RoomStatus, User
@@ -68,9 +70,8 @@ class Server:
         state, recording = self.true.state, self.recording
         free = recording is None and state is not RoomState.LOCKED
         if what == "start" and free:
-            # KNOWN: two servers may give the same id (numbers on VALT 5), and the outbox mixes up
-            # what it knows to be there: let both begin with R1 once that is mended.
-            self.recordings.append(f"{self.name}-{len(self.recordings) + 1}")
+            # The same on all servers, as the numbers of VALT 5 are.
+            self.recordings.append(f"R{len(self.recordings) + 1}")
             self._become(RoomState.RECORDING, self.recordings[-1], now)
             return self.recording if self.tells_id else None
         if what == "stop" and recording is not None:
@@ -99,14 +100,18 @@ class Server:
         named = recording if state is not RoomState.PAUSED or self.names_paused else None
         self._history.append((now, RoomStatus(state, named, recording is not None, state.value)))
 
-    def carry_out(self, ask: Ask, now: float) -> RecordingId | tuple[User, ...] | None:
+    def carry_out(
+        self, ask: Ask, now: float, overtaken: bool = False
+    ) -> RecordingId | tuple[User, ...] | None:
         """Do what is asked. Raises Refused."""
         match ask.request:
             case FindUser(number):
                 user = self.users.get(number.reveal())
                 return (user,) if user else ()
             case AddMarker(recording, name, _, time_s):
-                if self.by_room and recording != self.recording:
+                # A VALT 5 that knows which recording is meant. The real one's room path does not,
+                # and somebody else's new recording in that very moment would get the marker.
+                if self.by_room and not overtaken and recording != self.recording:
                     raise Refused("nothing is being recorded")
                 self._add((recording, name, time_s))
             case DeliverMarker(marker, twins):
@@ -148,6 +153,8 @@ class Sent:
     ask: Ask
     server: Server
     sent_at: float
+    overtaken: bool = False
+    """Whether a start or stop went before this, which had been asked for later."""
     answer: Answer = None
     done: bool = False
     """Whether the server has dealt with it."""
@@ -165,7 +172,7 @@ class Sent:
             self.answer = NoReply("no answer in time")
         else:
             try:
-                self.answer = self.server.carry_out(self.ask, now)
+                self.answer = self.server.carry_out(self.ask, now, self.overtaken)
             except Refused as e:
                 self.answer = e
         self.done = True
@@ -175,20 +182,23 @@ class Worker:
     """Sends one request after the other, as `ivsd.valt.link.Worker` does."""
 
     def __init__(self) -> None:
-        self.queue: list[Ask] = []
+        self.queue: list[tuple[Ask, int]] = []
         self.sent: Sent | None = None
+        self.turns = 0
 
     def put(self, ask: Ask) -> None:
-        self.queue.append(ask)
-        self.queue.sort(key=lambda ask: isinstance(ask.request, AddMarker))  # stable
+        self.queue.append((ask, self.turns))
+        self.queue.sort(key=lambda entry: isinstance(entry[0].request, AddMarker))  # stable
 
     def take(self, server: Server, now: float) -> Ask | None:
         """Send the next one; an ask that came too late to be sent is returned."""
         if self.sent is None and self.queue:
-            ask = self.queue.pop(0)
+            ask, turns = self.queue.pop(0)
+            overtaken = turns != self.turns
+            self.turns += isinstance(ask.request, StartRecording | StopRecording)
             if now > ask.send_before:
                 return ask
-            self.sent = Sent(ask, server, now)
+            self.sent = Sent(ask, server, now, overtaken)
         return None
 
     def abandon(self) -> Sent | None:

@@ -8,27 +8,34 @@ from pathlib import Path
 
 from ivsd.config.checker import Checked, read
 from ivsd.config.load import check_steps
-from ivsd.config.schema import CardEntry, CardTable
+from ivsd.config.schema import CardEntry, CardTable, Writing
 from ivsd.events import Action
+from ivsd.notation import Form
 from ivsd.valt.model import Secret
 
 CARDS = "cards.yaml"
 """It stands beside ivsd.yaml (decision 4)."""
 
 
-def load_cards(path: Path) -> list[CardEntry]:
-    """Read and check the table; no file is an empty one. Raises ConfigError."""
+def load_cards(path: Path, valt: Writing | None = None) -> list[CardEntry]:
+    """Read and check the table; no file is an empty one. Raises ConfigError.
+
+    `valt` is how VALT's card numbers are written, and with them those of the table.
+    """
     try:
         if not path.exists():
             return []
     except OSError:
         pass  # it may not be looked for: reading it says why
-    checked = read(path, CardTable)
+    checked = read(path, CardTable, may_be_empty=True)
     seen: dict[Secret, int] = {}
     for number, card in checked.numbered("cards", checked.sections.get("cards") or []):
         at = f"cards.{number}"
         if (first := seen.setdefault(card.number, number)) != number:
             checked.complain(f"{at}.number", f"is the number of cards.{first}, too")
+        if valt is not None and _misses(card.number, valt.as_form):
+            text = "is not as badges.notation of ivsd.yaml says: ivsd badge shows how it would be"
+            checked.complain(f"{at}.number", text)
         _check_card(checked, at, card)
     checked.problems = [
         replace(problem, key=_masked_key(problem.key), text=_masked(problem.text))
@@ -36,18 +43,25 @@ def load_cards(path: Path) -> list[CardEntry]:
     ]
     checked.raise_if_wrong()
     assert checked.value is not None
-    return checked.value.cards
+    return checked.value.cards or []
+
+
+def _misses(number: Secret, form: Form) -> bool:
+    badge = form.read(number.reveal())
+    return badge is None or form.write(badge) != number.reveal()
 
 
 def _masked_key(key: str) -> str:
     table, *more = key.split(".", 2)
     entry = more[:1]  # which of the entries it is: that may be shown
-    return ".".join([_masked(table), *entry, *map(_masked, more[1:])])
+    rest = [re.sub(r"\b[0-9A-F]{4,}\b", "…", _masked(name)) for name in more[1:]]
+    return ".".join([_masked(table), *entry, *rest])
 
 
 def _masked(text: str) -> str:
     """Take out what may be the number of a badge that stands in the wrong place."""
-    return re.sub(r"\b(?=[0-9A-F]*[0-9])[0-9A-F]{4,}\b", "…", text, flags=re.IGNORECASE)
+    number = r"\b(?=[0-9A-F :.-]*[0-9])[0-9A-F]{2}[0-9A-F :.-]*[0-9A-F]{2}\b"
+    return re.sub(number, "…", text, flags=re.IGNORECASE)
 
 
 def _check_card(checked: Checked[CardTable], at: str, card: CardEntry) -> None:

@@ -104,7 +104,7 @@ class Checked(typing.Generic[T]):
             raise ConfigError(sorted(set(self.problems)))
 
 
-def read(path: Path, schema: type[T]) -> Checked[T]:
+def read(path: Path, schema: type[T], *, may_be_empty: bool = False) -> Checked[T]:
     """Read a YAML file against a schema; never raises, all problems are in the result."""
     checked: Checked[T] = Checked(path)
     try:
@@ -122,7 +122,9 @@ def read(path: Path, schema: type[T]) -> Checked[T]:
     except RecursionError:
         checked.complain("", "is nested too deeply")
     else:
-        if root is None:
+        if root is None and may_be_empty:
+            checked.value = schema()
+        elif root is None:
             checked.complain("", "is empty")
         else:
             checked.value = typing.cast("T | None", _Walker(checked).build(root, schema, ""))
@@ -270,6 +272,8 @@ class _Walker:
             except (ValueError, TypeError, LookupError, OverflowError):
                 self._wrong(key, f"is wrong: it must be {_called(wanted)}")
         if wanted in (str, Path, Secret) and tag == "str":
+            if any("\ud800" <= sign <= "\udfff" for sign in node.value):
+                self._wrong(key, "holds half a character (\\ud800 to \\udfff): write it whole")
             return wanted(node.value)
         if wanted in (str, Path, Secret) and tag in ("int", "float", "bool", "timestamp"):
             shown = "…" if wanted is Secret else node.value

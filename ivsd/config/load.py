@@ -210,9 +210,8 @@ def _check_inputs(checked: Checked[Config], inputs: Inputs) -> None:
 
 
 def _check_width(checked: Checked[Config], at: str, writing: Writing | None) -> None:
-    problem = width_problem(writing.as_form) if writing is not None else None
-    if problem:
-        checked.complain(f"{at}.digits", problem)
+    if writing is not None and (problem := width_problem(writing.as_form)):
+        checked.complain(f"{at}.digits" if writing.digits else at, problem)
 
 
 def _check_control(checked: Checked[Config], at: str, control: str) -> None:

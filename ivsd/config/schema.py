@@ -194,8 +194,9 @@ class CardEntry:
 class CardTable:
     """The whole of cards.yaml."""
 
-    cards: list[CardEntry] = key("badges that VALT does not know, or that do something else",
-                                 factory=list)  # fmt: skip
+    cards: list[CardEntry] | None = key(
+        "badges that VALT does not know, or that do something else", None
+    )
 
 
 class Role(StrEnum):

@@ -31,9 +31,14 @@ CHECK_S = 2.0  # how long one poll may take that tells why a press was refused
 
 
 class Acting:
-    """Carries one press at a time to its end; `finished` is called after each."""
+    """Carries one press at a time to its end.
 
-    def __init__(self, context: Context, end: Ending, finished: Callable[[float], None]) -> None:
+    `finished` is called after each, with the time and whether nobody knows if it was done.
+    """
+
+    def __init__(
+        self, context: Context, end: Ending, finished: Callable[[float, bool], None]
+    ) -> None:
         self._context = context
         self._end = end
         self._finished = finished
@@ -70,7 +75,7 @@ class Acting:
         pending.scanned, pending.card = scanned, card
         find = FindUser(scanned.number) if card.user is None else ReadUser(card.user)
         if self._is_in_time(pending, now):
-            pending.ask = self._context.ask(find, self._send_before(pending))
+            pending.ask = self._context.ask(find, self._send_before(pending, now))
 
     def answered(self, event: Answered, now: float) -> None:
         """Take the server's yes."""
@@ -163,16 +168,18 @@ class Acting:
         pending.stage, pending.deadline = Stage.ASKED, self._context.reply_due(now)
         pending.author = author
         request = request_for(pending.verb, author, user)
-        pending.ask = self._context.ask(request, self._send_before(pending))
+        pending.ask = self._context.ask(request, self._send_before(pending, now))
 
-    def _send_before(self, pending: Pending) -> float:
-        return pending.press.clear_at + self._context.rules.send_within_s
+    def _send_before(self, pending: Pending, now: float) -> float:
+        """Return until when it may be sent: not for ever, and not when it has been given up."""
+        rules = self._context.rules
+        return min(pending.press.clear_at + rules.send_within_s, now + rules.reply_timeout_s)
 
     def _is_in_time(self, pending: Pending, now: float) -> bool:
         """End a press that comes too late: what it would do now surprises whoever is there."""
-        if now <= self._send_before(pending):
-            return True
         late_s = now - pending.press.clear_at
+        if late_s <= self._context.rules.send_within_s:
+            return True
         self._finish(Result.FAILED, f"too late: this was asked for {late_s:.0f} s ago", now)
         return False
 
@@ -242,7 +249,9 @@ class Acting:
         self, result: Result, reason: str, now: float, receipt: Receipt | None = None
     ) -> None:
         assert self._pending is not None
-        press, self._pending = self._pending.press, None
+        press, stage, self._pending = self._pending.press, self._pending.stage, None
+        unseen = self._context.truth.current is None
+        in_doubt = result is Result.FAILED and stage is Stage.SETTLING and unseen
         # What is ignored after it was sent is so because the room is as it was wanted.
         self._end(press, result, reason, now, receipt, goes_on=result is not Result.FAILED)
-        self._finished(now)
+        self._finished(now, in_doubt)

@@ -9,8 +9,13 @@ from ivsd.controller.doorkeeper import Doorkeeper
 from ivsd.controller.pending import Press
 from ivsd.controller.truth import RoomTruth
 from ivsd.events import Ask, PollNow, Receipt, Request, Result, Rules
+from ivsd.valt.model import RecordingId
 
 GRACE_S = 1.0  # a worker's own time-out comes first; this is for a worker that is stuck
+
+
+ENDED: RecordingId = ""
+"""Stands for a recording of which only this is known; no server calls one so."""
 
 
 class Ending(Protocol):
@@ -39,6 +44,11 @@ class Context:
         self.polled_at = 0.0
         """When the room was last read, or asked to be."""
         self._last_ask = 0
+
+    def recorded(self, at: float) -> RecordingId | None:
+        """Tell what was recorded at that moment, as far as it is known still."""
+        clock = self.truth.clock
+        return ENDED if clock.began_after(at) else clock.recording
 
     def ask(self, request: Request, send_before: float) -> int:
         """Ask the server; return the number by which the answer will be known."""

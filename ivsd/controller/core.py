@@ -56,7 +56,7 @@ from ivsd.events import (
     WatchFailed,
 )
 from ivsd.valt.errors import ValtError
-from ivsd.valt.model import RoomState
+from ivsd.valt.model import RoomState, Secret
 
 SETTLE_POLL_S = 1.0
 OUTBOX = "outbox"
@@ -120,10 +120,13 @@ class Controller:
                 self._hands.released(control, at, now)
             case Scanned():
                 self._scanned(event, now)
-            case Misread(reader, at):
-                press = Press(reader, NumberKind.BADGE.value, at, at)
-                text = "the number was not read whole: hold the badge to the reader again"
-                self._end(press, Result.FAILED, text, now, Receipt.DENIED)
+            case Misread(reader, at, why):
+                # A badge that lies there is misread again and again, and counts once, too.
+                unread = Scanned(reader, NumberKind.BADGE, Secret(why), at)
+                again = self._context.doorkeeper.was_there(unread, self._rules.rearm_s)
+                if again is not Again.IGNORE:
+                    press = Press(reader, NumberKind.BADGE.value, at, at)
+                    self._end(press, Result.FAILED, why, now, Receipt.DENIED)
             case RoomPolled():
                 self._polled(event, now)
             case RoomInformed():
@@ -203,7 +206,7 @@ class Controller:
         if event.kind is NumberKind.PIN:
             card = STRANGER
         first, *then = card.actions
-        recording = self._truth.clock.recording
+        recording = self._context.recorded(event.at)
         press = Press(
             event.reader, event.kind.value, event.at, event.at, recording, then=tuple(then)
         )

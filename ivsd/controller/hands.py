@@ -38,11 +38,13 @@ class Hands:
     def pressed(self, control: str, at: float, now: float) -> None:
         """Take that a control went down that something is bound to."""
         self.time_passed(at, now)
-        self._seen[control] = self._context.truth.clock.recording
         if (held := self._stop_guard.let_go(control)) is not None:
             self._end(held, Result.IGNORED, NOT_SEEN_TO_COME_UP, now)
         rules = self._context.rules.controls[control]
-        self._clear(self._gestures.pressed(control, rules, at), now)
+        clear = self._gestures.pressed(control, rules, at)
+        if not any(isinstance(one, Fired) and one.gesture is Gesture.DOUBLE for one in clear):
+            self._seen[control] = self._context.recorded(at)
+        self._clear(clear, now)
 
     def released(self, control: str, at: float, now: float) -> None:
         """Take that a control came up."""

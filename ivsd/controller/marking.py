@@ -6,7 +6,7 @@ under way. One that cannot be set now goes to the outbox.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ivsd.controller.context import Context, Ending
 from ivsd.controller.outbox import Outbox, Twins, clock, twins
@@ -23,6 +23,8 @@ class _Marker:
     request: AddMarker
     due: float
     """When it is sent; once it is, when its answer must have come."""
+    last_s: int = 0
+    """The last second that was reached when the button went down."""
 
 
 class Markers:
@@ -62,14 +64,17 @@ class Markers:
         else:
             self._end(press, Result.FAILED, decision.reason, now)
 
-    def release_held(self, now: float) -> None:
+    def release_held(self, now: float, in_doubt: bool) -> None:
         """Send what waited for the start, or say that it came to nothing."""
         held, self._held = self._held, []
+        why = "the recording was not started"
+        if in_doubt:
+            why = "nobody knows whether the recording was started"
         for press, binding in held:
             if self._context.truth.has_recording:
                 self._stamp(press, binding, now)
             else:
-                self._end(press, Result.FAILED, "the recording was not started", now)
+                self._end(press, Result.FAILED, why, now)
 
     def answered(self, ask: int, now: float) -> bool:
         """Take the server's yes, if it is one of ours."""
@@ -80,7 +85,7 @@ class Markers:
             self._end(marker.press, Result.DONE, f"marker “{name}” at {at}", now, Receipt.MARKED)
         return marker is not None
 
-    def failed(self, ask: int, error: ValtError, now: float) -> bool:
+    def failed(self, ask: int, error: ValtError, now: float, under_way_until: float = 0.0) -> bool:
         """Take that a marker was not set, if it is one of ours."""
         marker = self._sent.pop(ask, None)
         if marker is not None:
@@ -90,7 +95,7 @@ class Markers:
                 self._end(marker.press, Result.FAILED, str(error), now)
             else:
                 lost = error if error.may_have_happened else None
-                self._outbox.keep(marker.press, marker.request, now, lost)
+                self._outbox.keep(marker.press, marker.request, now, lost, under_way_until)
         return marker is not None
 
     def give_up(self, reason: str, now: float) -> None:
@@ -104,14 +109,21 @@ class Markers:
     def expire(self, now: float) -> None:
         """Send those whose second is reached; end those whose answer did not come."""
         early, self._early = self._early, []
+        truth = self._context.truth
         for marker in early:
-            if now >= marker.due or not self._context.truth.link_up:
-                self._send(marker.press, marker.request, now)
-            else:
+            request = marker.request
+            if truth.clock.recording != request.recording or not truth.clock.runs:
+                # It has ended or pauses: the second will not be reached.
+                request = replace(request, time_s=marker.last_s)
+            elif now < marker.due and truth.link_up:
                 self._early.append(marker)
+                continue
+            self._send(marker.press, request, now)
         for ask, marker in list(self._sent.items()):
             if now >= marker.due:
-                self.failed(ask, NoReply("no answer in time"), now)
+                # A worker that is stuck may send it at the last moment, and then wait on.
+                until = marker.due + self._context.rules.reply_timeout_s
+                self.failed(ask, NoReply("no answer in time"), now, until)
 
     def next_deadline(self) -> float | None:
         """Return when the next one is to be sent, or must have its answer."""
@@ -144,13 +156,14 @@ class Markers:
         request = AddMarker(position.recording, name, binding.marker_colour, time_s)
         reached_at = press.at + time_s - at_s
         if reached_at > now and self._context.truth.link_up:
-            self._early.append(_Marker(press, request, reached_at))
+            self._early.append(_Marker(press, request, reached_at, int(at_s)))
         else:
             self._send(press, request, now)
 
     def _send(self, press: Press, request: AddMarker, now: float) -> None:
         truth = self._context.truth
-        if not truth.link_up or truth.clock.recording != request.recording:
+        live = truth.link_up and truth.clock.recording == request.recording
+        if not live or self._outbox.delivers(request):
             self._outbox.keep(press, request, now, lost=None)
             return
         ask = self._context.ask(request, now + self._context.rules.reply_timeout_s)

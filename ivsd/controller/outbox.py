@@ -8,7 +8,7 @@ marker is safe on the disk; what becomes of it later is a line in the journal.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 from dataclasses import dataclass, replace
 
 from ivsd.controller.context import Context, Ending
@@ -38,7 +38,11 @@ from ivsd.valt.errors import (
 from ivsd.valt.model import RecordingId
 
 MOST = 1000  # a stuck button in a long outage shall not fill the disk
-DELIVERY_ATTEMPTS = 3  # that ended in a failure of the server itself, with the link up
+DELIVERY_ATTEMPTS = 8  # that ended in a failure of the server itself: two hours and more
+RETRY_GROWS_BY = 4.0
+FORGET_ABOVE = 50  # markers of recordings that are over
+LONGEST_RETRY_S = 3600.0
+LONGEST_NETWORK_RETRY_S = 60.0  # while only the network fails, it may be well at any moment
 
 Twins = tuple[RecordingId, str, int]
 """What makes two markers the same to the server: recording, name, second."""
@@ -63,7 +67,10 @@ class _Waiting:
 
     marker: KeptMarker
     not_before: float
+    tries: int = 0
+    """How often it could not be delivered in a row, with the link up."""
     failures: int = 0
+    """Those of them that were the server's own."""
 
 
 class Outbox:
@@ -78,8 +85,8 @@ class Outbox:
         self._writing: dict[int, _Writing] = {}
         self._waiting: dict[int, _Waiting] = {}
         self._out: tuple[int, int, float] | None = None  # ask, marker, deadline
-        self._there: dict[Twins, int] = {}
-        """How many of each this box knows to be on the server."""
+        self._there: dict[tuple[str, Twins], int] = {}
+        """How many of each this box knows to be on which server."""
 
     def __bool__(self) -> bool:
         """Whether a press waits for its marker to be safe."""
@@ -92,10 +99,20 @@ class Outbox:
 
     # -- keeping ----------------------------------------------------------------------------
 
-    def keep(self, press: Press, marker: AddMarker, now: float, lost: ValtError | None) -> None:
-        """Keep a marker; `lost` is set when it may be on the server already."""
+    def keep(
+        self,
+        press: Press,
+        marker: AddMarker,
+        now: float,
+        lost: ValtError | None,
+        under_way_until: float = 0.0,
+    ) -> None:
+        """Keep a marker; `lost` is set when it may be on the server already.
+
+        `under_way_until`: a stuck worker may still send it until then.
+        """
         problem = self._problem
-        if len(self._waiting) >= MOST:
+        if sum(kept.marker.server == self._context.rules.server for kept in self._all) >= MOST:
             problem = f"{MOST} markers wait for the server already"
         if problem:
             doubt = f"{lost}; the marker may be missing" if lost else "the marker is not set"
@@ -108,7 +125,7 @@ class Outbox:
         )  # fmt: skip
         self._writing[kept.id] = _Writing(press, self._context.reply_due(now))
         # An answer that was lost may show its effect late; a marker never sent need not wait.
-        settled_at = now + self._context.rules.settle_s if lost else now
+        settled_at = max(now, under_way_until) + self._context.rules.settle_s if lost else now
         self._waiting[kept.id] = _Waiting(kept, settled_at)
         self._context.board.out.append(Keep(kept))
 
@@ -145,7 +162,7 @@ class Outbox:
 
     def tell_of_strangers(self) -> None:
         """Say which markers wait for a server that is not the configured one."""
-        servers = [kept.marker.server for kept in self._waiting.values()]
+        servers = [kept.marker.server for kept in self._all]
         configured = self._context.rules.server
         for server in sorted({*servers} - {configured}) if configured else ():
             number = _count(servers.count(server))
@@ -156,10 +173,17 @@ class Outbox:
 
     def is_there(self, marker: AddMarker | KeptMarker) -> None:
         """Take that the server has this one, so that another one like it is not taken for it."""
-        recording = self._context.truth.clock.recording
-        of_interest = {recording, *(kept.marker.recording for kept in self._waiting.values())}
-        self._there = {key: n for key, n in self._there.items() if key[0] in of_interest}
-        self._there[twins(marker)] = self._there.get(twins(marker), 0) + 1
+        if len(self._there) > FORGET_ABOVE:
+            recordings = {kept.marker.recording for kept in self._all}
+            recordings.add(self._context.truth.clock.recording or "")
+            self._there = {key: n for key, n in self._there.items() if key[1][0] in recordings}
+        # What is delivered, and what is set live, is on the server of now.
+        key = self._context.rules.server, twins(marker)
+        self._there[key] = self._there.get(key, 0) + 1
+
+    def delivers(self, marker: AddMarker) -> bool:
+        """Whether one like it is being delivered: they would be taken for one another."""
+        return self._out is not None and twins(self._waiting[self._out[1]].marker) == twins(marker)
 
     def deliver(self, now: float, under_way: Container[Twins]) -> None:
         """Ask for the next one to be delivered, if it is time.
@@ -172,8 +196,9 @@ class Outbox:
         if due is None or now < due.not_before:
             return
         marker = due.marker
-        self._context.board.out.append(MarkSent(marker.id))
-        request = DeliverMarker(marker, self._there.get(twins(marker), 0))
+        if not marker.was_sent:
+            self._context.board.out.append(MarkSent(marker.id))
+        request = DeliverMarker(marker, self._there.get((marker.server, twins(marker)), 0))
         deadline = self._context.reply_due(now + self._context.rules.reply_timeout_s)
         ask = self._context.ask(request, now + self._context.rules.reply_timeout_s)
         self._out = ask, marker.id, deadline
@@ -204,7 +229,10 @@ class Outbox:
             return True
         if error.may_have_happened:
             kept.marker = replace(kept.marker, was_sent=True)
-        kept.not_before = now + self._context.rules.settle_s  # the others go before it
+        longest_s = LONGEST_RETRY_S if kept.failures else LONGEST_NETWORK_RETRY_S
+        wait_s = self._context.rules.settle_s * RETRY_GROWS_BY**kept.tries
+        kept.not_before = now + min(wait_s, longest_s)  # the others go before it
+        kept.tries = min(kept.tries + 1, DELIVERY_ATTEMPTS)
         return True
 
     # -- time -------------------------------------------------------------------------------
@@ -228,6 +256,10 @@ class Outbox:
         return min(deadlines, default=None)
 
     # -- inside -----------------------------------------------------------------------------
+
+    @property
+    def _all(self) -> Collection[_Waiting]:
+        return self._waiting.values()
 
     def _due(self, under_way: Container[Twins]) -> _Waiting | None:
         """Find which is the next to be delivered."""

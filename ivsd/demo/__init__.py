@@ -64,7 +64,8 @@ def play_file(path: Path, valt_version: str) -> int:
     timeline = _Timeline()
     try:
         scenario = read(path)
-        with LiveBox(valt_version=valt_version, observe=timeline.observe) as box:
+        version = scenario.headers.get("server", valt_version)
+        with LiveBox(valt_version=version, observe=timeline.observe) as box:
             box.wait_until_ready()
             print(scenario.headers.get("title", path.name))
             timeline.begin(box.now())

@@ -25,6 +25,11 @@ CORRECT = "KEY_BACKSPACE"
 CLEAR = frozenset({"KEY_ESC", "KEY_DELETE"})
 
 
+WRONG_NOTATION = (
+    "the number is not written as the reader's notation says: ivsd badge shows how it is"
+)
+
+
 class Frame:
     """The number that is being entered on one device.
 
@@ -111,7 +116,7 @@ class Frame:
         if badge:
             number = self._as_valt(text)
             if number is None:
-                return Misread(self._reader, at)
+                return Misread(self._reader, at, WRONG_NOTATION)
             return Scanned(self._reader, NumberKind.BADGE, Secret(number), at)
         if self._pins:
             return Scanned(self._reader, NumberKind.PIN, Secret(text), at)

@@ -41,11 +41,13 @@ from ivsd.events import (
 from ivsd.valt.client import Client
 from ivsd.valt.directory import Directory
 from ivsd.valt.errors import (
+    BadReply,
     LogInRefused,
     NotFound,
     NotSentInTime,
     Refused,
     RoomNotFound,
+    ServerFailed,
     Unreachable,
     ValtError,
 )
@@ -89,10 +91,13 @@ def perform(
     version: Version,
     recordings: Recordings,
     directory: Directory,
+    *,
+    overtaken: bool = False,
 ) -> RecordingId | tuple[User, ...] | None:
     """Carry out one request, as a rule with one call of the client.
 
-    Raises RoomNotFound without a room, unless none is needed.
+    `overtaken`: the room may have begun another recording since this was asked for. Raises
+    RoomNotFound without a room, unless none is needed.
     """
     if isinstance(request, DeliverMarker):
         deliver(client, request.marker, request.twins, version)
@@ -114,7 +119,9 @@ def perform(
         case UnlockRoom():
             client.unlock(room.id)
         case AddMarker(recording, name, colour, time_s):
-            client.add_marker(room.id, recording, name, colour, time_s, version)
+            # By the room VALT 5 would put it into whatever is recorded by now (decision 14).
+            where = None if overtaken else room.id
+            client.add_marker(where, recording, name, colour, time_s, version)
         case FindUser(number):
             return directory.find(client, number, version)
         case ReadUser(user):
@@ -139,7 +146,7 @@ def _is_there(client: Client, marker: KeptMarker, twins: int, version: Version) 
     """
     try:
         listed = client.markers(marker.recording, version)
-    except Refused as e:
+    except (Refused, BadReply, ServerFailed) as e:
         if not marker.was_sent:
             return False
         raise type(e)(f"the server does not say whether it has it already ({e})") from None
@@ -216,8 +223,10 @@ class Worker(threading.Thread):
         clock: Clock,
     ) -> None:
         super().__init__(name=name, daemon=True)
-        self._asks: queue.PriorityQueue[tuple[int, int, Ask | None]] = queue.PriorityQueue()
+        self._asks: queue.PriorityQueue[tuple[int, int, Ask | None, int]] = queue.PriorityQueue()
         self._count = itertools.count()
+        self._turns = 0
+        """How often a recording was begun or ended here."""
         self._session = session
         self._watcher = watcher
         self._recordings = recordings
@@ -228,27 +237,31 @@ class Worker(threading.Thread):
     def put(self, ask: Ask | None) -> None:
         """Queue an ask; a marker, whose time is settled, lets a start or stop go before it."""
         rank = 1 if ask is not None and isinstance(ask.request, AddMarker) else 0
-        self._asks.put((rank, next(self._count), ask))
+        self._asks.put((rank, next(self._count), ask, self._turns))
 
     def run(self) -> None:
         """Take one ask after the other until None comes, or what is left is not wanted."""
         stopping = self._watcher.stopping
-        while (ask := self._asks.get()[2]) is not None and not stopping.is_set():
-            self._post(self.carry_out(ask))
+        while True:
+            _, _, ask, turns = self._asks.get()
+            if ask is None or stopping.is_set():
+                break
+            self._post(self.carry_out(ask, overtaken=turns != self._turns))
 
-    def carry_out(self, ask: Ask) -> Event:
+    def carry_out(self, ask: Ask, *, overtaken: bool = False) -> Event:
         sent_at = self._clock()
         room = self._watcher.room
+        self._turns += isinstance(ask.request, StartRecording | StopRecording)
         try:
             if sent_at > ask.send_before:
                 raise NotSentInTime("the server was too busy to be asked in time; nothing was sent")
-            result = self._session.call(lambda client: self._perform(client, ask, room))
+            result = self._session.call(lambda client: self._perform(client, ask, room, overtaken))
         except ValtError as e:
             return AskFailed(ask.id, e, self._clock())
         return Answered(ask.id, result, sent_at, self._clock())
 
     def _perform(
-        self, client: Client, ask: Ask, room: Room | None
+        self, client: Client, ask: Ask, room: Room | None, overtaken: bool
     ) -> RecordingId | tuple[User, ...] | None:
         with not_sent_after(ask.send_before):  # a log-in before it may take its time
             return perform(
@@ -258,6 +271,7 @@ class Worker(threading.Thread):
                 self._session.version,
                 self._recordings,
                 self._directory,
+                overtaken=overtaken,
             )
 
 

@@ -54,17 +54,29 @@ _NO_DAMAGE = {
 }
 """Troubles of the disk, with which what is in the file may be right."""
 
+_NOT_THE_FILE = {
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM),
+    sqlite3.SQLITE_CONSTRAINT,
+}
+"""Troubles that do not pass when the file is opened anew."""
+
+_TROUBLES = (OSError, OverflowError, ValueError, sqlite3.Error)
+
 
 class Store:
-    """The file. Used by one thread; raises sqlite3.Error, OSError and OverflowError."""
+    """The file. Used by one thread; raises sqlite3.Error and OSError.
+
+    Writing a value that no file can hold raises OverflowError or ValueError.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         self._file = sqlite3.connect(path, timeout=WAIT_FOR_LOCK_S, isolation_level=None)
         try:
-            # Full: a marker is told to be kept when it would survive the plug being pulled.
-            self._file.execute("pragma synchronous = full")
+            # A marker is told to be kept when it survives the plug being pulled. Full alone does
+            # not sync the folder, where the journal's removal is what makes it so.
+            self._file.execute("pragma synchronous = extra")
             self._file.execute(_TABLE)
         except sqlite3.Error:
             self._file.close()
@@ -130,36 +142,34 @@ class OutboxThread(threading.Thread):
 
     def run(self) -> None:
         """Take one order after the other until stopped."""
-        store, problem = self._open()
+        store = self._open()
         while True:
             try:
                 order = self._orders.get(timeout=None if store is not None else REOPEN_S)
             except queue.Empty:
-                store, problem = self._open()
+                store = self._open()
                 continue
             if order is None:
                 break
-            self._carry_out(order, store, problem)
+            store = self._carry_out(order, store)
         if store is not None:
             store.close()
 
-    def _open(self) -> tuple[Store | None, str]:
-        """Open the file; return it, or why there is none."""
+    def _open(self) -> Store | None:
+        """Open the file and say what is in it, or why it cannot be used."""
         try:
             try:
                 store = Store(self._path)
                 markers = store.markers()
             except sqlite3.Error as e:
-                # The code of the error's kind; a text that is none has no code.
-                if getattr(e, "sqlite_errorcode", 0) & 0xFF in _NO_DAMAGE:
+                if _code(e) in _NO_DAMAGE:
                     raise
                 store, markers = self._begin_anew(), ()
         except (OSError, sqlite3.Error) as e:
-            problem = f"the outbox {self._path} cannot be used: {_why(e)}"
-            self._post(OutboxLost(problem))
-            return None, problem
+            self._post(OutboxLost(f"the outbox {self._path} cannot be used: {_why(e)}"))
+            return None
         self._post(OutboxRead(markers))
-        return store, ""
+        return store
 
     def _begin_anew(self) -> Store:
         aside = self._path.with_suffix(".broken")
@@ -167,23 +177,47 @@ class OutboxThread(threading.Thread):
         self._post(OutboxLost(f"the outbox was damaged: it is {aside} now, and a new one is used"))
         return Store(self._path)
 
-    def _carry_out(self, order: Order, store: Store | None, problem: str) -> None:
+    def _carry_out(self, order: Order, store: Store | None) -> Store | None:
+        """Write it, in a file that is opened anew where that may help; return the file."""
         try:
-            if store is None:
-                raise OSError(problem)
-            match order:
-                case Keep(marker):
-                    store.keep(marker)
-                    self._post(Kept(marker.id))
-                case MarkSent(id_):
-                    store.mark_sent(id_)
-                case Drop(id_):
-                    store.drop(id_)
-        except (OSError, OverflowError, sqlite3.Error) as e:
-            if isinstance(order, Keep):
-                self._post(NotKept(order.marker.id, f"{self._path} cannot be written: {_why(e)}"))
+            self._write(order, store)
+        except sqlite3.Error as e:
+            if _code(e) in _NOT_THE_FILE or store is None:
+                self._say_not_kept(order, e)
+                return store
+            store.close()
+            store = self._open()  # it may have been deleted, or torn
+            try:
+                self._write(order, store)
+            except _TROUBLES as again:
+                self._say_not_kept(order, again)
+        except _TROUBLES as e:
+            self._say_not_kept(order, e)
+        return store
+
+    def _write(self, order: Order, store: Store | None) -> None:
+        if store is None:
+            raise OSError("the file is not open")
+        match order:
+            case Keep(marker):
+                store.keep(marker)
+                self._post(Kept(marker.id))
+            case MarkSent(id_):
+                store.mark_sent(id_)
+            case Drop(id_):
+                store.drop(id_)
+
+    def _say_not_kept(self, order: Order, error: Exception) -> None:
+        if isinstance(order, Keep):
+            problem = f"{self._path} cannot be written: {_why(error)}"
+            self._post(NotKept(order.marker.id, problem))
 
 
-def _why(e: OSError | OverflowError | sqlite3.Error) -> str:
+def _why(e: Exception) -> str:
     strerror = e.strerror if isinstance(e, OSError) else None
-    return strerror or str(e)
+    return strerror or str(e) or type(e).__name__
+
+
+def _code(e: sqlite3.Error) -> int:
+    """Return the kind of the error; a text that is none has no code."""
+    return getattr(e, "sqlite_errorcode", 0) & 0xFF

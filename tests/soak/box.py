@@ -22,6 +22,7 @@ from ivsd.events import (
     LightView,
     Misread,
     Note,
+    NumberKind,
     Pressed,
     Released,
     Report,
@@ -32,6 +33,7 @@ from ivsd.events import (
 from ivsd.hardware import VirtualHardware
 from ivsd.inputs.virtual import VirtualHands
 from ivsd.rules import rules_from
+from ivsd.valt.model import Secret
 from tests.soak.room import verb_of
 from tests.soak.server import Books
 
@@ -99,8 +101,10 @@ class BookedHands(VirtualHands):
                 # A badge that lies on the reader is read again and again, and needs no answer.
                 if self._doorkeeper.was_there(event, REARM_S) is not Again.IGNORE:
                     self._expect(reader, at, kind.value)
-            case Misread(reader, at):
-                self._expect(reader, at, "misread")
+            case Misread(reader, at, why):
+                unread = Scanned(reader, NumberKind.BADGE, Secret(why), at)
+                if self._doorkeeper.was_there(unread, REARM_S) is not Again.IGNORE:
+                    self._expect(reader, at, "misread")
         return super()._put(event)
 
 
@@ -113,6 +117,9 @@ def hurried() -> Iterator[None]:
         # A server that forgets its tokens twice within a minute is left alone for the rest of it,
         # which is right (decision 9) and would make the soak wait.
         patch("ivsd.valt.session.FRESH_S", FRESH_S),
+        # A marker that the server has failed over waits for up to an hour.
+        patch("ivsd.controller.outbox.LONGEST_RETRY_S", 1.0),
+        patch("ivsd.controller.outbox.LONGEST_NETWORK_RETRY_S", 1.0),
     ):
         yield
 

@@ -18,6 +18,7 @@ from ivsd.events import (
     Gesture,
     LockRoom,
     Misread,
+    NumberKind,
     PauseRecording,
     Pressed,
     Reconfigured,
@@ -31,7 +32,7 @@ from ivsd.events import (
     UnlockRoom,
 )
 from ivsd.valt.errors import Refused, ValtError
-from ivsd.valt.model import RecordingId, RoomState, RoomStatus, User
+from ivsd.valt.model import RecordingId, RoomState, RoomStatus, Secret, User
 
 USERS = {"0004711001": User(12, "Alice"), "0004711002": User(13, "Bob"),
          "0004711003": User(15, "Dan"), "2580": User(14, "Carol")}  # fmt: skip
@@ -148,8 +149,10 @@ class Shadow:
         is one doing with the first; coming up, unless something is bound to it.
         """
         match event:
-            case Misread(reader, at):
-                return [(reader, at)]
+            case Misread(reader, at, why):
+                unread = Scanned(reader, NumberKind.BADGE, Secret(why), at)
+                again = self._doorkeeper.was_there(unread, rules.rearm_s)
+                return [] if again is Again.IGNORE else [(reader, at)]
             case Scanned(reader, _, _, at):
                 again = self._doorkeeper.was_there(event, rules.rearm_s)
                 return [] if again is Again.IGNORE else [(reader, at)]

@@ -264,7 +264,7 @@ def test_the_advice_is_two_lines_of_yaml(write: Write) -> None:
     """There may be two that come to the same: reversed on the one side or on the other."""
     lines = told("59E24700", write(), users(alice="0004711001"))
     assert advice(lines) == [
-        (ALICE, "{form: decimal_reversed, digits: 10}", "hex"),
+        (ALICE, "{form: decimal_reversed, digits: 10, bytes: 4}", "hex"),
         (ALICE, "{form: decimal, digits: 10}", "hex_reversed"),
     ]
     assert yaml.safe_load(lines[-2]) == {"badges": {"notation": {"form": "decimal", "digits": 10}}}

@@ -198,12 +198,9 @@ def test_the_example_behind_the_number_signs_is_accepted_too(write: Write) -> No
         ),
         (f'cards:\n- "{NUMBER}"', 2, "cards.1", "must be a mapping"),
         (f'cards:\n  "{NUMBER}": {{user: 12}}', 1, "cards", "must be a list"),
-        ("cards:", 1, "cards", "must be a list"),
         ("cards: none", 1, "cards", "must be a list"),
         ("card: []", 1, "card", "did you mean 'cards'"),
         ("cards: []\ncards: []", 2, "cards", "is here twice: see line 1"),
-        ("", 0, "", "is empty"),
-        ("# nothing yet\n", 0, "", "is empty"),
         ("- a", 0, "", "must be a mapping"),
         (f'cards:\n- {{number: "{NUMBER}", user: 12', 2, "", "is no valid YAML"),
         (f'cards:\n- {{number: "{NUMBER}, user: 12}}', 2, "", "is no valid YAML"),
@@ -543,3 +540,24 @@ def test_a_card_after_the_first_step_is_no_header(tmp_path: Path) -> None:
     path.write_text('at 0 ms swipe 1\ncard: {number: "1", user: 12}\n')
     with pytest.raises(ScenarioError, match="is no step"):
         read(path)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "cards:", "cards: []"])
+def test_a_table_with_nothing_in_it_is_an_empty_one(write: Write, text: str) -> None:
+    assert load_cards(write(text)) == []
+
+
+def test_a_number_that_valt_would_not_write_so_is_told(write: Write) -> None:
+    path = write(one('number: "4711001", user: 12'))
+    with pytest.raises(ConfigError, match=r"badges\.notation") as caught:
+        load_cards(path, Writing(Notation.DECIMAL, 10))
+    assert "4711001" not in str(caught.value)
+    assert load_cards(path, Writing(Notation.DECIMAL)) != []
+
+
+@pytest.mark.parametrize("number", ["04 71 10 01", "04-71-10-01", "04:71:10:01"])
+def test_a_number_with_gaps_in_the_place_of_another_value_is_not_told(
+    write: Write, number: str
+) -> None:
+    path = write(one(f'number: "1", name: X, user: "{number}"'))
+    assert all(number not in str(problem) for problem in problems(path))

@@ -281,8 +281,9 @@ def configured(folder: Path, badges: str = "", reader: str = "") -> tuple[Form |
 
 @pytest.mark.parametrize(
     ("text", "form"),
-    [(notation.value, Form(notation)) for notation in Notation]
+    [(one.value, Form(one)) for one in Notation if one is not DECIMAL_REVERSED]
     + [
+        ("{form: decimal_reversed, bytes: 4}", Form(DECIMAL_REVERSED, size=4)),
         ("{form: decimal, digits: 10}", Form(DECIMAL, 10)),
         ("{form: hex_reversed, bytes: 7}", Form(HEX_REVERSED, size=7)),
         ("{form: hex_reversed, digits: 14, bytes: 7}", Form(HEX_REVERSED, 14, 7)),
@@ -325,6 +326,7 @@ def test_a_wrong_notation_is_told_with_its_key_and_what_is_right(
     "text",
     [
         "{form: hex, digits: 40}",  # every badge is misread: no number has over 16 bytes
+        "decimal_reversed",  # its places do not tell how many bytes were turned
         "{form: facility, digits: 10}",  # it has three digits and five, whatever is said here
         "{form: hex, digits: 8, bytes: 7}",  # seven bytes have fourteen places
     ],
