@@ -26,7 +26,8 @@ def position_error(delay_s: float, outage_s: float = 0.0) -> None:
             box.simulator.away()
             wait_for(lambda: box.seen.light == "no_link")
         for _ in range(MARKERS):
-            time.sleep(spread.uniform(0.3, 1.3) if not outage_s else outage_s / MARKERS)
+            usual_s = outage_s / MARKERS or 0.8
+            time.sleep(spread.uniform(0.5, 1.5) * usual_s)
             began.append(world.recordings[0].length_s)
             box.hands.press("marker")
         box.simulator.back()
