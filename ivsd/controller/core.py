@@ -282,6 +282,7 @@ class Controller:
     def _polled(self, event: RoomPolled, now: float) -> None:
         if self._truth.link_error is not None:
             self._board.note("the VALT server is back")
+            self._outbox.link_is_back(now)
         self._context.polled_at = now
         status, before = event.status, self._truth.status
         believed = self._truth.polled(event, now)

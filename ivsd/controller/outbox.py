@@ -146,15 +146,19 @@ class Outbox:
             self._end(writing.press, Result.FAILED, f"the marker is lost: {event.problem}", now)
 
     def read(self, event: OutboxRead, now: float) -> None:
-        """Take what an earlier run has left."""
+        """Take what an earlier run has left; it may have been on its way when the power went."""
         self._problem = ""
-        for marker in event.markers:
-            self._last_id = max(self._last_id, marker.id)
-            # It may have been on its way when the power went.
-            self._waiting[marker.id] = _Waiting(marker, now + self._context.rules.settle_s)
-        if event.markers:
-            self._context.board.note(f"{_count(len(event.markers))} in the outbox")
-        self.tell_of_strangers()
+        left = 0
+        for marker in event.markers:  # the oldest first
+            if marker.id > self._last_id:
+                self._last_id = marker.id
+                self._waiting[marker.id] = _Waiting(marker, now + self._context.rules.settle_s)
+                left += 1
+            elif marker.id not in self._waiting:  # it could not be taken off before
+                self._context.board.out.append(Drop(marker.id))
+        if left:
+            self._context.board.note(f"{_count(left)} in the outbox")
+            self.tell_of_strangers()
 
     def lost(self, problem: str) -> None:
         """Take that the disk cannot be used."""
@@ -170,6 +174,13 @@ class Outbox:
             self._context.board.note(text, problem=True)
 
     # -- delivering -------------------------------------------------------------------------
+
+    def link_is_back(self, now: float) -> None:
+        """Take that the network was what was wrong: those it has held up are due soon."""
+        for kept in self._all:
+            if kept.tries and not kept.failures:
+                kept.tries = 0
+                kept.not_before = min(kept.not_before, now + self._context.rules.settle_s)
 
     def is_there(self, marker: AddMarker | KeptMarker) -> None:
         """Take that the server has this one, so that another one like it is not taken for it."""

@@ -1033,3 +1033,26 @@ def test_with_a_wrong_configuration_nobody_says_that_the_markers_are_another_ser
     assert box.said == ["1 marker waits in the outbox"]
     box.feed(Reconfigured(RULES, new_room=True)).wait(1).poll(RECORDING).wait(6)
     assert [delivery.marker.id for delivery in box.deliveries] == [1]
+
+
+def test_a_file_that_is_opened_anew_brings_back_nothing_that_was_delivered() -> None:
+    box = Box().lose().press("mark").press("count").poll(RECORDING)
+    rows = tuple(box.disk.values())
+    box.answer()
+    box.feed(OutboxRead(rows))  # taking the first one off had failed
+    assert [marker.name for marker in box.disk.values()] == ["No 2"]
+    box.answer().wait(60)
+    assert ([delivery.marker.name for delivery in box.deliveries], box.disk) == (
+        ["Note", "No 2"],
+        {},
+    )
+
+
+def test_a_link_that_is_back_is_used_soon_however_often_it_had_failed() -> None:
+    box = Box().lose().press("mark").poll(RECORDING)
+    for _ in range(5):
+        box.fail(ConnectionLost("broke")).wait(60)
+    box.fail(ConnectionLost("broke")).lose()
+    known = len(box.deliveries)
+    box.wait(1.0).poll(RECORDING).wait(RULES.settle_s + 0.1)
+    assert len(box.deliveries) == known + 1
