@@ -123,7 +123,9 @@ def describe(
         yield f"That is no number in {declared}, or cannot be written in {valt}."
     else:
         yield f"For VALT it is  {number}{_whose(number, owners, cards)}"
-    readings = [declared] if declared is not None else [Form(notation) for notation in Notation]
+    readings = [Form(notation) for notation in Notation]
+    if declared is not None and declared.read(text) is not None:
+        readings = [declared]
     hits = []
     for reading in readings:
         value = reading.read(text)
@@ -132,11 +134,11 @@ def describe(
         yield f"Taken as {reading}, it is written"
         for form, written in forms_of(value, {USUAL_WIDTH, *owners.widths}):
             named = owners.of(written)
-            if form.notation is Notation.FACILITY and value >> FACILITY_BITS:
-                written += f" (without what is above {FACILITY_BITS} bits)"
+            lacks = form.notation is Notation.FACILITY and value >> FACILITY_BITS
+            shown = f"{written} (bits above {FACILITY_BITS} are lost)" if lacks else written
             usual = form.digits == USUAL_WIDTH and "decimal" in form.notation.split("_")
             if named or usual or form.digits is None:
-                yield f"  {form!s:36} {written:22}{f'<- {named}' if named else ''}".rstrip()
+                yield f"  {form!s:36} {shown:22}{f'<- {named}' if named else ''}".rstrip()
             if named and written != number:
                 hits.append((reading, form, value, named))
             elif owners.of(written.lower()):

@@ -602,3 +602,11 @@ def test_the_reader_s_thread_ends_with_the_command(
     at_reader(scanned("0004711001"))
     main(["badge", str(write(url=server.url))])
     assert not [one.name for one in set(threading.enumerate()) - before if one.name == "inputs"]
+
+
+def test_a_declared_notation_that_does_not_fit_hides_no_other_one(write: Write) -> None:
+    """The reader is said to write hexadecimal with 8 places, and shows a badge of 7 bytes."""
+    lines = told("04A2119F6B2C80", write("hex", "{form: hex, digits: 8}"), [])
+    assert lines[1].startswith("That is no number in hexadecimal, 8 places")
+    assert any(line.startswith("Taken as hexadecimal, bytes reversed") for line in lines)
+    assert any("are lost)" in line for line in lines), "26 bits do not hold it"
