@@ -261,9 +261,14 @@ def body(document: Any) -> bytes:
     return json.dumps(document).encode()
 
 
-def answering(data: st.DataObject, strategy: Callable[[str], st.SearchStrategy[Reply]]) -> Answer:
-    """One answer for each path, the same each time it is asked."""
-    known: dict[str, Reply] = {}
+def answering(
+    data: st.DataObject, strategy: Callable[[str], st.SearchStrategy[Reply]], *at_once: str
+) -> Answer:
+    """One answer for each path, the same each time it is asked.
+
+    Those of `at_once` are drawn now: whether they are asked for may depend on the time.
+    """
+    known = {path: data.draw(strategy(path), label=path) for path in at_once}
 
     def answer(path: str) -> Reply:
         if path not in known:
@@ -300,8 +305,9 @@ def answer_as_documented(
     function: Function,
     data: st.DataObject,
     strategy: Callable[[str], st.SearchStrategy[Reply]],
+    *at_once: str,
 ) -> None:
-    server.answer = answering(data, strategy)
+    server.answer = answering(data, strategy, *at_once)
     valt.auth()
     assert (valt.accesstoken, valt.errormsg) == (TOKEN, "")
     check(name, function, valt)
@@ -343,7 +349,8 @@ def test_a_start_is_answered_as_documented(
     strategy: Callable[[str], st.SearchStrategy[Reply]],
     data: st.DataObject,
 ) -> None:
-    answer_as_documented(server, hasty, "startrecording", START, data, strategy)
+    paths = "rooms/4/record/start", "rooms/info/4", "rooms/4/status"
+    answer_as_documented(server, hasty, "startrecording", START, data, strategy, *paths)
 
 
 @every_function
