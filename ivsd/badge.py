@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ivsd.config import CARDS, ConfigError, load, load_cards, password
+from ivsd.config import CARDS, ConfigError, load, load_cards_beside, password
 from ivsd.config.schema import CardEntry, Config, Keyboard, Role
 from ivsd.connect import session_for
 from ivsd.events import DeviceLost, Event, Misread, NumberKind, Scanned
@@ -33,7 +33,7 @@ def badge(path: Path, *, typed: bool) -> int:
     """Wait for a swipe, at a configured reader or typed here, and tell of it; return the code."""
     try:
         config = load(path)
-        cards = load_cards(path.parent / CARDS, config.badges.notation)
+        cards = load_cards_beside(path, config)
         secret = password(config, path)
     except ConfigError as e:
         print(e)
@@ -113,8 +113,7 @@ def describe(
     users: Iterable[User] | None,
 ) -> Iterator[str]:
     """Yield what there is to say of a badge that was read as `text`; None: VALT says nothing."""
-    everybody = list(users) if users is not None else None
-    owners = _Owners(everybody)
+    owners = _Owners(users)
     declared = form_of(reader.notation) if reader is not None else None
     valt = form_of(config.badges.notation)
     number = convert(text, declared, valt)
@@ -141,8 +140,7 @@ def describe(
                 yield f"  {form!s:36} {shown:22}{f'<- {named}' if named else ''}".rstrip()
             if named and written != number:
                 hits.append((reading, form, value, named))
-            elif owners.of(written.lower()):
-                small = owners.of(written.lower())
+            elif not named and (small := owners.of(written.lower())):
                 yield f"VALT has it for {small} in small letters: write {written} there."
     for reading, form, value, named in hits:
         yield f"With these lines of ivsd.yaml it is the badge of {named}:"
@@ -154,7 +152,7 @@ def describe(
 class _Owners:
     """VALT's users and their badges, if VALT has told them."""
 
-    def __init__(self, users: list[User] | None) -> None:
+    def __init__(self, users: Iterable[User] | None) -> None:
         self.known = users is not None
         self._users = [user for user in users or () if user.card_number is not None]
         self.widths = {len(user.card_number) for user in self._users if user.card_number}

@@ -13,12 +13,11 @@ from pathlib import Path
 
 from ivsd import __version__
 from ivsd.config import (
-    CARDS,
     Config,
     ConfigError,
     Problem,
     load,
-    load_cards,
+    load_cards_beside,
     load_world,
     password,
     salvage,
@@ -105,7 +104,7 @@ def _read(path: Path) -> tuple[Config | None, list[CardEntry], list[Problem]]:
     except ConfigError as e:
         problems += e.problems
     try:
-        cards = load_cards(path.parent / CARDS, config.badges.notation if config else None)
+        cards = load_cards_beside(path, config)
     except ConfigError as e:
         problems += e.problems
     return config, cards, problems

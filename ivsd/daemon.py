@@ -20,12 +20,11 @@ from pathlib import Path
 from ivsd.appliance import journal
 from ivsd.appliance.notify import notify
 from ivsd.config import (
-    CARDS,
     Config,
     ConfigError,
     Salvaged,
     load,
-    load_cards,
+    load_cards_beside,
     password,
     salvage,
 )
@@ -196,7 +195,7 @@ class Daemon:
         """Read the configuration and (re)build the parts that it changes."""
         try:
             config = load(self._path)
-            cards = load_cards(self._path.parent / CARDS, config.badges.notation)
+            cards = load_cards_beside(self._path, config)
             secret = password(config, self._path)
         except ConfigError as e:
             problems = [str(problem) for problem in e.problems]

@@ -126,8 +126,7 @@ def forms_of(badge: int, widths: Iterable[int] = ()) -> Iterator[tuple[Form, str
 def sized(form: Form, badge: int) -> Form:
     """Return the form with the bytes of this badge, where it cannot do without."""
     if form.notation is Notation.DECIMAL_REVERSED and form.size is None:
-        needed = -(-badge.bit_length() // 8)
-        return replace(form, size=next((size for size in SIZES if size >= needed), needed))
+        return replace(form, size=form._size(badge, 0))
     return form
 
 

@@ -1,6 +1,6 @@
 """The configuration file: load, check, explain. Nothing else in ivsd reads YAML."""
 
-from ivsd.config.cards import CARDS, load_cards
+from ivsd.config.cards import CARDS, load_cards, load_cards_beside
 from ivsd.config.load import Salvaged, load, load_world, password, salvage, trust
 from ivsd.config.problems import ConfigError, Problem
 from ivsd.config.schema import Config
@@ -13,6 +13,7 @@ __all__ = [
     "Salvaged",
     "load",
     "load_cards",
+    "load_cards_beside",
     "load_world",
     "password",
     "salvage",

@@ -8,13 +8,21 @@ from pathlib import Path
 
 from ivsd.config.checker import Checked, read
 from ivsd.config.load import check_steps
-from ivsd.config.schema import CardEntry, CardTable, Writing
+from ivsd.config.schema import CardEntry, CardTable, Config, Writing
 from ivsd.events import Action
 from ivsd.notation import Form
 from ivsd.valt.model import Secret
 
 CARDS = "cards.yaml"
 """It stands beside ivsd.yaml (decision 4)."""
+
+
+def load_cards_beside(path: Path, config: Config | None) -> list[CardEntry]:
+    """Read the table beside the ivsd.yaml at `path`; raises ConfigError.
+
+    `config` of that file says how VALT writes its numbers; None: the file is wrong itself.
+    """
+    return load_cards(path.parent / CARDS, config.badges.notation if config else None)
 
 
 def load_cards(path: Path, valt: Writing | None = None) -> list[CardEntry]:

@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 from types import TracebackType
 
-from ivsd.config import CARDS, ConfigError, load, load_cards
+from ivsd.config import CARDS, ConfigError, load, load_cards_beside
 from ivsd.daemon import Daemon
 from ivsd.demo.scenario import Changes, ScenarioError, Seen, act_elsewhere, set_quirk
 from ivsd.events import Command, DeviceFound
@@ -129,8 +129,7 @@ class LiveBox:
         """Change the file and let the daemon read it again, as an installer would."""
         write_config(self.config.parent, self.simulator.url, changes)
         try:
-            load(self.config)
-            load_cards(self.config.parent / CARDS)
+            load_cards_beside(self.config, load(self.config))
         except ConfigError as e:
             raise ScenarioError(f"the scenario's configuration is wrong: {e}") from None
         self.daemon.reload()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ivsd.config import CARDS, load, load_cards
+from ivsd.config import load, load_cards_beside
 from ivsd.controller import Controller
 from ivsd.demo.live import path_of, refusal, write_config
 from ivsd.demo.scenario import Changes, Scenario, ScenarioError, Seen, act_elsewhere, set_quirk
@@ -41,12 +41,13 @@ from ivsd.events import (
 from ivsd.rules import rules_from
 from ivsd.valt.client import Client
 from ivsd.valt.errors import ConnectionLost, NoReply, Unreachable
-from ivsd.valt.link import Recordings, Watcher, Worker
+from ivsd.valt.link import Recordings, Worker
 from ivsd.valt.model import Secret
 from ivsd.valt.outbox import FILE, Store
 from ivsd.valt.session import Session
 from ivsd.valt.simulator import Api, World
 from ivsd.valt.transport import Reply
+from ivsd.valt.watcher import Watcher
 
 START_S = 1000.0
 ROUND_TRIP_S = 0.002
@@ -96,7 +97,7 @@ class PureStage:
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
         config = load(write_config(folder, "http://server.invalid", scenario.changes))
-        cards = load_cards(folder / CARDS)
+        cards = load_cards_beside(folder / "ivsd.yaml", config)
         self._timeout_s = config.valt.timeout_s
         self._now = START_S
         self._wall = 1_700_000_000.0

@@ -610,3 +610,8 @@ def test_a_declared_notation_that_does_not_fit_hides_no_other_one(write: Write) 
     assert lines[1].startswith("That is no number in hexadecimal, 8 places")
     assert any(line.startswith("Taken as hexadecimal, bytes reversed") for line in lines)
     assert any("are lost)" in line for line in lines), "26 bits do not hold it"
+
+
+def test_a_number_that_is_found_as_it_is_needs_no_other_letters(write: Write) -> None:
+    for text, number in (("0004711001", "0004711001"), ("0047E259", "0047E259")):
+        assert not any("small" in line for line in told(text, write(), users(alice=number)))

@@ -560,7 +560,7 @@ def test_a_press_thread_that_dies_ends_the_daemon_loudly(
 ) -> None:
     box = run(config(server))
     box.shows("available")
-    monkeypatch.setattr("ivsd.valt.link.perform", lambda *args: _raise())
+    monkeypatch.setattr("ivsd.valt.link.perform", lambda *args, **more: _raise())
     box.hardware.hands.press("record")
     box.ends_by_itself()
     assert box.code == 1

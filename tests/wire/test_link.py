@@ -48,12 +48,13 @@ from ivsd.valt.errors import (
     Unreachable,
     ValtError,
 )
-from ivsd.valt.link import Link, Recordings, Watcher
+from ivsd.valt.link import Link, Recordings
 from ivsd.valt.model import RecordingId, Room, RoomState, Secret, User
 from ivsd.valt.session import Session
 from ivsd.valt.simulator import Api, Fault, Simulator, World, WorldSpec
 from ivsd.valt.simulator.spec import RoomSpec, UserSpec
 from ivsd.valt.transport import HttpTransport, Reply
+from ivsd.valt.watcher import Watcher
 
 Simulate = Callable[..., Simulator]
 Connect = Callable[..., HttpTransport]
