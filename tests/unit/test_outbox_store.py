@@ -299,12 +299,13 @@ def lines_of(process: subprocess.Popen[str]) -> list[str]:
 
 @pytest.mark.parametrize("after", [1, 37, 100, 163])
 def test_what_was_told_to_be_kept_survives_a_kill_in_the_middle(tmp_path: Path, after: int) -> None:
-    process = child(KEEPS, tmp_path)
-    assert process.stdout is not None
-    told = [int(process.stdout.readline()) for _ in range(after)]
-    process.send_signal(signal.SIGKILL)
-    out, _ = process.communicate(timeout=30)
-    told += [int(line) for line in out.splitlines() if line]
+    with child(KEEPS, tmp_path) as process:
+        assert process.stdout is not None
+        told = [int(process.stdout.readline()) for _ in range(after)]
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+        # Not by `communicate`, which does not see the lines that `readline` has read ahead.
+        told += [int(line) for line in process.stdout.read().splitlines() if line]
     assert process.returncode == -signal.SIGKILL
     desk = Desk(tmp_path)
     (event,) = desk.opened()
