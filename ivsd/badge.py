@@ -17,7 +17,7 @@ from ivsd.config.schema import CardEntry, Config, Keyboard, Role
 from ivsd.connect import session_for
 from ivsd.events import DeviceLost, Event, Misread, NumberKind, Scanned
 from ivsd.hardware import RealHardware, form_of
-from ivsd.inputs.frames import KEYS
+from ivsd.inputs.frames import number_in
 from ivsd.inputs.reader import Reader
 from ivsd.notation import FACILITY_BITS, Form, Notation, convert, forms_of, sized
 from ivsd.valt.errors import ValtError
@@ -64,7 +64,13 @@ def _one_line() -> str:
     except UnicodeDecodeError:
         print("That was no text.")
         return ""
-    return "".join(sign for sign in line.upper() if sign in KEYS.values())  # as at the door
+    if not (line := line.strip()):
+        return ""
+    try:
+        return number_in(line)  # as at the door
+    except ValueError as e:
+        print(f"That is no badge: {e}.")
+        return ""
 
 
 def _swipe(config: Config) -> tuple[Keyboard | None, str]:

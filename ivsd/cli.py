@@ -54,6 +54,21 @@ def _run(args: argparse.Namespace) -> int:
     return daemon.run()
 
 
+def _devices(args: argparse.Namespace) -> int:
+    from ivsd.devices import devices
+
+    return devices(args.file, live=args.live)
+
+
+def _lights_off(args: argparse.Namespace) -> int:
+    from ivsd.hardware import RealHardware, switch_off
+
+    problems = switch_off(RealHardware().fixtures(salvage(args.file).lights))
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
 def _check(args: argparse.Namespace) -> int:
     config, _, problems = _read(args.file)
     has_password = config is not None and (config.valt.password or config.valt.password_file)
@@ -208,6 +223,22 @@ def _parser() -> argparse.ArgumentParser:
         "--typed", action="store_true", help="the reader types into this terminal, at any computer"
     )
     badge.set_defaults(run=_badge)
+
+    lights_off = commands.add_parser(
+        "lights-off",
+        help="put all lamps out, when ivsd does not run; systemd does it when it has ended",
+    )
+    lights_off.add_argument("file", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+    lights_off.set_defaults(run=_lights_off)
+
+    devices = commands.add_parser(
+        "devices", help="list what this box has to press and to light, as ivsd.yaml names it"
+    )
+    devices.add_argument("file", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+    devices.add_argument(
+        "--live", action="store_true", help="show every key as it is pressed, until Ctrl-C"
+    )
+    devices.set_defaults(run=_devices)
 
     demo = commands.add_parser(
         "demo",

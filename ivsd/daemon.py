@@ -230,7 +230,8 @@ class Daemon:
             self._lights = lights
         if (inputs, badges.notation) != self._inputs:
             self._end(self._reader)
-            self._reader = Reader(self._hardware.sources(inputs, badges.notation), self.post)
+            sources = self._hardware.sources(inputs, badges.notation)
+            self._reader = Reader(sources, self.post, news=self._hardware.news())
             self._reader.start()
             self._inputs = inputs, badges.notation
 

@@ -167,6 +167,19 @@ class DeviceForgotten:
     device: str
 
 
+@dataclass(frozen=True, slots=True)
+class Disturbed:
+    """A device took or lost what it should not have; `what` is a plural, such as “lost edges”.
+
+    `total` counts them since this process began.
+    """
+
+    device: str
+    what: str
+    total: int
+    at: float
+
+
 # -- events: the VALT server ------------------------------------------------------------------
 
 
@@ -335,6 +348,7 @@ Event = (
     | DeviceLost
     | DeviceFound
     | DeviceForgotten
+    | Disturbed
     | RoomPolled
     | RoomInformed
     | WatchFailed

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ivsd.config.schema import (
     Button,
@@ -18,18 +18,26 @@ from ivsd.config.schema import (
     LampConfig,
     LampKind,
     Lights,
+    Match,
     Role,
     State,
+    WiegandReader,
     Writing,
 )
 from ivsd.events import Event
+from ivsd.inputs.frames import Frame
+from ivsd.inputs.reader import News
 from ivsd.inputs.source import DeviceProblem, Source
 from ivsd.inputs.virtual import VirtualHands
-from ivsd.notation import Form, convert
+from ivsd.notation import Form, Notation, convert
 from ivsd.outputs.lamp import Colour, Lamp, LampProblem
-from ivsd.outputs.patterns import BUZZER, LEDS, LIGHT_LANGUAGE, ONE_LAMP, Look
+from ivsd.outputs.led_class import LedClassLamp, Stopped
+from ivsd.outputs.patterns import BUZZER, LEDS, LIGHT_LANGUAGE, ONE_LAMP, Look, Pattern, steps_of
 from ivsd.outputs.player import Fixture
 from ivsd.outputs.virtual import VirtualLamp
+
+if TYPE_CHECKING:
+    from ivsd.inputs.event_devices import Wanted
 
 NO_EXTRA = "the package {} is not installed: pip install 'ivsd[appliance]'"
 
@@ -38,6 +46,8 @@ class Hardware(Protocol):
     """What the daemon builds its inputs and lamps from."""
 
     def sources(self, inputs: Inputs, valt: Writing | None) -> list[Source]: ...
+
+    def news(self) -> News | None: ...
 
     def fixtures(self, lights: Lights) -> list[Fixture]: ...
 
@@ -50,8 +60,20 @@ class RealHardware:
 
     def sources(self, inputs: Inputs, valt: Writing | None) -> list[Source]:
         """Build a source per configured device; `valt` is how VALT writes card numbers."""
-        keyboards = [self._keyboard(keyboard, valt) for keyboard in inputs.keyboards]
-        return keyboards + [self._button(button) for button in inputs.buttons]
+        return [
+            *(self._keyboard(keyboard, valt) for keyboard in inputs.keyboards),
+            *(self._wiegand(reader, valt) for reader in inputs.wiegand),
+            *(self._button(button) for button in inputs.buttons),
+        ]
+
+    def news(self) -> News | None:
+        """Return where it is told that a device came; None where nobody tells."""
+        try:
+            from ivsd.inputs.hotplug import Hotplug
+
+            return Hotplug()
+        except (ImportError, OSError):  # pyudev, libudev or udev itself is not here
+            return None
 
     def fixtures(self, lights: Lights) -> list[Fixture]:
         """Build a fixture per configured lamp."""
@@ -59,19 +81,49 @@ class RealHardware:
 
     def _keyboard(self, keyboard: Keyboard, valt: Writing | None) -> Source:
         try:
-            from ivsd.inputs.evdev import KeyDevice, Wanted
+            from ivsd.inputs.evdev import KeyDevice
         except ImportError as e:
             return _Missing(keyboard.name, NO_EXTRA.format(e.name))
-        match = keyboard.match
-        return KeyDevice(
+        frame = Frame(
             keyboard.name,
-            Wanted(match.path, match.id, match.name, match.port),
-            keys=keyboard.keys,
             badges=keyboard.role in (Role.BADGE, Role.AUTO),
             pins=keyboard.role in (Role.PIN, Role.AUTO),
-            grab=keyboard.grab,
             pin_length=keyboard.pin_length,
             as_valt=partial(convert, reader=form_of(keyboard.notation), valt=form_of(valt)),
+            keymap=keyboard.keymap,
+            prefix=keyboard.prefix,
+            suffix=keyboard.suffix,
+        )
+        return KeyDevice(
+            keyboard.name,
+            wanted_of(keyboard.match),
+            keys=keyboard.keys,
+            frame=None if keyboard.role is Role.KEYS else frame,
+            grab=keyboard.grab,
+        )
+
+    def _wiegand(self, reader: WiegandReader, valt: Writing | None) -> Source:
+        try:
+            from ivsd.inputs.wiegand import WiegandReader as WiegandSource
+        except ImportError as e:
+            return _Missing(reader.name, NO_EXTRA.format(e.name))
+        # Wiegand has no notation of its own: a badge is a number of bits.
+        form = form_of(valt) or Form(Notation.DECIMAL)
+        return WiegandSource(
+            reader.name,
+            reader.chip,
+            reader.data0,
+            reader.data1,
+            pull=reader.pull,
+            active=reader.active,
+            formats=reader.formats,
+            raw_bits=reader.raw_bits,
+            keypad=reader.role is not Role.BADGE,
+            gap_ms=reader.gap_ms,
+            badges=reader.role is not Role.PIN,
+            pins=reader.role is not Role.BADGE,
+            pin_length=reader.pin_length,
+            as_valt=form.write,
         )
 
     def _button(self, button: Button) -> Source:
@@ -90,6 +142,8 @@ class RealHardware:
         )
 
     def _lamp(self, lamp: LampConfig) -> Lamp:
+        if lamp.devices:
+            return _led_class_lamp(lamp)
         try:
             from ivsd.outputs.gpio import GpioLamp, GpioLeds, GpioRgbLamp
         except ImportError as e:
@@ -121,10 +175,42 @@ class VirtualHardware:
         """The virtual hands press every control."""
         return [self.hands]
 
+    def news(self) -> None:
+        """Virtual hands are never unplugged."""
+
     def fixtures(self, lights: Lights) -> list[Fixture]:
         """Build a virtual lamp per configured lamp."""
         self.lamps = {lamp.name: VirtualLamp(lamp.name) for lamp in lights.lamps}
         return [fixture_for(lamp, lights, self.lamps[lamp.name]) for lamp in lights.lamps]
+
+
+def switch_off(fixtures: Iterable[Fixture]) -> list[str]:
+    """Leave every lamp as it is to be while nobody drives it; return what was in the way."""
+    problems = []
+    for fixture in fixtures:
+        try:
+            fixture.lamp.open()
+        except LampProblem as e:
+            problems.append(str(e))
+        fixture.lamp.close()
+    return problems
+
+
+def _led_class_lamp(lamp: LampConfig) -> LedClassLamp:
+    stopped = None
+    if lamp.stopped is not None:
+        lit, *dark = steps_of(lamp.stopped.pattern or Pattern.ON)
+        colour = lamp.stopped.colour or Colour.WHITE
+        times = (round(s * 1000) for _, s in (lit, *dark)) if dark else (None, None)
+        stopped = Stopped(colour if lit[0] else Colour.OFF, *times)
+    return LedClassLamp(lamp.name, lamp.devices, lamp.colours or None, stopped=stopped)
+
+
+def wanted_of(match: Match) -> Wanted:
+    """Return what the configuration describes; needs the package evdev."""
+    from ivsd.inputs.event_devices import Wanted
+
+    return Wanted(match.path, match.id, match.name, match.port)
 
 
 def form_of(writing: Writing | None) -> Form | None:

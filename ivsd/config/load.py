@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from ivsd.config.checker import Checked, read
+from ivsd.config.inputs import check_inputs, check_width
 from ivsd.config.lamps import check_lights
-from ivsd.config.problems import ConfigError, Problem, nearest
+from ivsd.config.problems import ConfigError, Problem
 from ivsd.config.schema import (
     Badges,
     Config,
     Control,
     Inputs,
     Lights,
-    Match,
     Recording,
-    Role,
     Step,
     Steps,
     Valt,
-    Writing,
 )
 from ivsd.events import Action, StopProtection, WhoMayStop
-from ivsd.notation import width_problem
 from ivsd.valt.address import FINGERPRINT, ca_file_problem
 from ivsd.valt.model import Secret
 
 T = TypeVar("T")
-
-_KEY_NAME = re.compile(r"(KEY|BTN)_[A-Z0-9_]+")
 
 CREDENTIAL = "valt-password"
 """Name of the systemd credential; when there is one it wins over the file (decision 5)."""
@@ -95,11 +89,11 @@ def _check(path: Path) -> Checked[Config]:
         _check_gestures(checked, f"controls.{name}", control)
     _check_stop(checked, sections.get("recording") or Recording(), sections.get("controls") or {})
     badges = sections.get("badges") or Badges()
-    _check_width(checked, "badges.notation", badges.notation)
+    check_width(checked, "badges.notation", badges.notation)
     if badges.who_may_stop is WhoMayStop.LISTED and not badges.stoppers:
         checked.complain("badges.stoppers", "needs at least one VALT user id: nobody could stop")
     if (inputs := sections.get("inputs")) is not None:
-        _check_inputs(checked, inputs)
+        check_inputs(checked, inputs)
     if (lights := sections.get("lights")) is not None:
         check_lights(checked, lights)
     _check_lines(checked, sections.get("inputs") or Inputs(), sections.get("lights") or Lights())
@@ -184,49 +178,15 @@ def trust(valt: Valt, path: Path) -> str:
     return str(path.absolute().parent / valt.verify)
 
 
-def _check_inputs(checked: Checked[Config], inputs: Inputs) -> None:
-    seen: set[str] = set()
-    for number, keyboard in checked.numbered("inputs.keyboards", inputs.keyboards):
-        at = f"inputs.keyboards.{number}"
-        if keyboard.name in seen:
-            checked.complain(f"{at}.name", f"{keyboard.name!r} is the name of another one, too")
-        seen.add(keyboard.name)
-        if keyboard.match == Match() and not checked.names_below(f"{at}.match"):
-            checked.complain(f"{at}.match", "says nothing: give path, id, name or port")
-        _check_width(checked, f"{at}.notation", keyboard.notation)
-        if keyboard.notation is not None and not checked.has("badges.notation"):
-            text = "is given, and badges.notation is missing: how does VALT write its card numbers?"
-            checked.complain(f"{at}.notation", text)
-        if keyboard.role is Role.KEYS and not keyboard.keys:
-            checked.complain(f"{at}.keys", "is missing: role keys needs key -> control")
-        for name, control in keyboard.keys.items():
-            if not _KEY_NAME.fullmatch(name):
-                checked.complain(
-                    f"{at}.keys.{name}", "is no key: use the kernel's names, such as KEY_KPPLUS"
-                )
-            _check_control(checked, f"{at}.keys.{name}", control)
-    for number, button in checked.numbered("inputs.buttons", inputs.buttons):
-        _check_control(checked, f"inputs.buttons.{number}.control", button.control)
-
-
-def _check_width(checked: Checked[Config], at: str, writing: Writing | None) -> None:
-    if writing is not None and (problem := width_problem(writing.as_form)):
-        checked.complain(f"{at}.digits" if writing.digits else at, problem)
-
-
-def _check_control(checked: Checked[Config], at: str, control: str) -> None:
-    if not checked.has(f"controls.{control}"):
-        names = checked.names_below("controls")
-        hint = nearest(control, names) if names else "there are no controls"
-        checked.complain(at, f"{control!r} is not under “controls”; {hint}")
-
-
 def _check_lines(checked: Checked[Config], inputs: Inputs, lights: Lights) -> None:
     """A GPIO line has one owner."""
     used: dict[tuple[str, int | str], str] = {}
     for number, button in checked.numbered("inputs.buttons", inputs.buttons):
         at = f"inputs.buttons.{number}.line"
         _claim(checked, used, (button.chip, button.line), at)
+    for number, reader in checked.numbered("inputs.wiegand", inputs.wiegand):
+        for key, line in (("data0", reader.data0), ("data1", reader.data1)):
+            _claim(checked, used, (reader.chip, line), f"inputs.wiegand.{number}.{key}")
     for number, lamp in checked.numbered("lights.lamps", lights.lamps):
         for line in lamp.lines:
             _claim(checked, used, (lamp.chip, line), f"lights.lamps.{number}.lines")

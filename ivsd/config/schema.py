@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 
 from ivsd.config.checker import key
 from ivsd.events import Action, MarkerTime, StopProtection, WhoMayStop
+from ivsd.keymaps import Keymap
 from ivsd.notation import Form, Notation
 from ivsd.outputs.lamp import Colour
 from ivsd.outputs.patterns import Pattern
@@ -224,6 +225,9 @@ class Keyboard:
                                  at_least=1, at_most=32)  # fmt: skip
     notation: Writing | None = key("how this reader writes the numbers of badges", None)
     role: Role = key("badge, pin, keys, or auto (badge or PIN by its speed)", Role.AUTO)
+    keymap: Keymap = key("the country that a reader is set to: us, de or fr", Keymap.US)
+    prefix: str = key("what a reader types before every number", "")
+    suffix: str = key("what it types behind, before Enter", "")
     keys: dict[str, str] = key("key -> control, such as KEY_KPPLUS: marker", factory=dict)
     grab: bool = key("take it for ivsd alone, so that nothing is typed elsewhere", True)
 
@@ -246,8 +250,28 @@ class Button:
 
 
 @dataclass(frozen=True)
+class WiegandReader:
+    """A reader, or a keypad, on two lines."""
+
+    name: str = key("your name for it")
+    data0: int | str = key("number or name of the GPIO line of DATA0, the green wire")
+    data1: int | str = key("that of DATA1, the white wire")
+    chip: str = key("GPIO chip: its name, file or label", "gpiochip0")
+    pull: Pull = key("bias: up, down or none", "up")
+    active: Level = key("level of a pulse: low or high", "low")
+    role: Role = key("badge, pin (it has keys), or auto (both)", Role.BADGE)
+    formats: list[int] = key("bits of its badges, with their parity checked: 26, 34, 35, 37",
+                             factory=lambda: [26, 34, 37])  # fmt: skip
+    raw_bits: int | None = key("in place of formats: exactly so many bits, without parity", None)
+    gap_ms: int = key("a longer pause ends a number", 15, at_least=2, at_most=200)
+    pin_length: int | None = key("a PIN is whole at so many places; without it, at #", None,
+                                 at_least=1, at_most=32)  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Inputs:
-    keyboards: list[Keyboard] = key("keyboards, keypads, badge readers", factory=list)
+    keyboards: list[Keyboard] = key("keyboards, keypads, badge readers that type", factory=list)
+    wiegand: list[WiegandReader] = key("readers and keypads on two GPIO lines", factory=list)
     buttons: list[Button] = key("buttons on GPIO lines", factory=list)
 
 
@@ -278,7 +302,9 @@ class Shows(StrEnum):
 @dataclass(frozen=True)
 class LampConfig:
     name: str = key("your name for it")
-    lines: list[int | str] = key("its GPIO line; rgb: red, green, blue; leds: one for each colour")
+    lines: list[int | str] = key(
+        "its GPIO line; rgb: red, green, blue; leds: one for each colour", factory=list
+    )
     kind: LampKind = key("led (one colour), leds (one for each colour), rgb or buzzer",
                          LampKind.LED)  # fmt: skip
     colours: list[Colour] = key("kind leds: the colour of each LED, in the order of lines",
@@ -288,6 +314,11 @@ class LampConfig:
     active: Level = key("level while it is lit: low or high", "high")
     states: dict[str, State] = key("this lamp's own looks, over those of lights.states",
                                    factory=dict)  # fmt: skip
+    devices: list[str] = key("in place of lines: LEDs of the kernel, as /sys/class/leds names them",
+                             factory=list)  # fmt: skip
+    stopped: State | None = key(
+        "with devices: the look while ivsd does not run, which the kernel plays", None
+    )
 
 
 @dataclass(frozen=True)

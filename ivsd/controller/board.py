@@ -31,6 +31,7 @@ class Board:
     def __init__(self) -> None:
         self.out: list[Command] = []
         self._missing: dict[str, str] = {}  # device -> problem
+        self._disturbed: dict[tuple[str, str], int] = {}  # device and what -> last total told
         self._receipt: Receipt | None = None
         self._receipt_no = 0
         self._view: LightView | None = None
@@ -70,6 +71,12 @@ class Board:
     def forget(self, device: str) -> None:
         """Take that nobody looks for this device any more."""
         self._missing.pop(device, None)
+
+    def disturbed(self, device: str, what: str, total: int) -> None:
+        """Take how often a device was disturbed; the disk hears of it at ten times the last."""
+        if total >= 10 * self._disturbed.get((device, what), 0):
+            self._disturbed[device, what] = total
+            self.note(f"{device}: {what}: {total} since ivsd began", problem=True)
 
     def show_lock(self, now: float) -> None:
         """Let a lock be seen for a while in a room that records, too (decision 26)."""

@@ -35,6 +35,7 @@ from ivsd.events import (
     DeviceForgotten,
     DeviceFound,
     DeviceLost,
+    Disturbed,
     Event,
     Kept,
     Misread,
@@ -162,6 +163,8 @@ class Controller:
             case DeviceForgotten(device):
                 self._board.forget(device)
                 self._hands.let_go("its device is not used any more", now)
+            case Disturbed(device, what, total):
+                self._board.disturbed(device, what, total)
             case Reconfigured(rules, new_room):
                 self._reconfigured(rules, new_room, now)
             case Tick():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ivsd.events import Misread, NumberKind, Scanned
+from ivsd.keymaps import Keymap, sign
 from ivsd.valt.model import Secret
 
 BADGE_GAP_S = 0.08  # decision 23: a longer gap ends the frame of a badge
@@ -16,27 +17,47 @@ SHORTEST_BADGE = 4
 LONGEST = 64  # characters; no badge has more
 PIN_IDLE_S = 10.0  # a PIN left half-typed is not the next person's
 
-KEYS = {f"KEY_{digit}": str(digit) for digit in range(10)}
-KEYS |= {f"KEY_KP{digit}": str(digit) for digit in range(10)}
-KEYS |= {f"KEY_{letter}": letter for letter in "ABCDEF"}  # readers that write hexadecimal
-KEYS |= {"KEY_COMMA": ","}  # and those that write facility code and number
+DIGITS = frozenset("0123456789ABCDEF")  # some readers write hexadecimal
+SEPARATORS = frozenset(",:;/- ")  # between facility code and number (ivsd.notation)
 ENTER = frozenset({"KEY_ENTER", "KEY_KPENTER", "KEY_TAB"})
 CORRECT = "KEY_BACKSPACE"
 CLEAR = frozenset({"KEY_ESC", "KEY_DELETE"})
 
-
+NOT_WHOLE = "the number was not read whole: hold the badge to the reader again"
 WRONG_NOTATION = (
     "the number is not written as the reader's notation says: ivsd badge shows how it is"
 )
+WRONG_ENDS = "the reader did not type its prefix and suffix around the number"
+OTHER_SIGNS = (
+    "the reader typed signs that no number has: keymap, prefix or suffix of ivsd.yaml are wrong"
+)
+
+
+def number_in(text: str, prefix: str = "", suffix: str = "") -> str:
+    """Return the badge's number in what a reader typed; raises ValueError with a sentence.
+
+    The `;` and `?` around the number of a magnetic stripe need no prefix and suffix. No other
+    sign is left out: under a wrong keymap two badges would become one.
+    """
+    text, prefix, suffix = text.upper(), prefix.upper(), suffix.upper()
+    if not (text.startswith(prefix) and text.endswith(suffix)):
+        raise ValueError(WRONG_ENDS)
+    text = text[len(prefix) : len(text) - len(suffix)]
+    number = text.removeprefix(";").removesuffix("?")
+    if not set(number) <= DIGITS | SEPARATORS or not set(number[:1] + number[-1:]) <= DIGITS:
+        raise ValueError(OTHER_SIGNS)
+    if len(number) < SHORTEST_BADGE:
+        raise ValueError(NOT_WHOLE)
+    return number
 
 
 class Frame:
     """The number that is being entered on one device.
 
-    `badges` and `pins` say what the device may deliver; with both, a number of at least four
-    characters that was typed without any gap over 80 ms is a badge, everything else a PIN. A PIN is
-    whole at Enter, or at `pin_length` places. `as_valt` writes a badge's number as VALT has it, and
-    returns None for a text that is no number of this reader.
+    `badges` and `pins` say what the device may deliver; with both, at least four characters in a
+    row without any gap of 80 ms are a badge, everything else a PIN. A PIN is whole at Enter, or at
+    `pin_length` places. `as_valt` writes a badge's number as VALT has it, and returns None for a
+    text that is no number of this reader. `keymap`, `prefix` and `suffix` say how it types.
     """
 
     def __init__(
@@ -47,44 +68,57 @@ class Frame:
         pins: bool,
         pin_length: int | None = None,
         as_valt: Callable[[str], str | None] = str,
+        keymap: Keymap = Keymap.US,
+        prefix: str = "",
+        suffix: str = "",
     ) -> None:
         self._reader = reader
-        self._pin_length = pin_length
-        self._as_valt = as_valt
         self._badges = badges
         self._pins = pins
+        self._pin_length = pin_length
+        self._as_valt = as_valt
+        self._keymap = keymap
+        self._ends = prefix, suffix
         self._text = ""
-        self._last_at = 0.0
-        self._slow = False
-        self._spoilt = False
+        self._run = 0  # where in the text the last row without a gap begins
+        self._last_at = float("-inf")
+        self._spoilt = False  # the row
+        self._spoilt_pin = False
+
+    def begin(self, at: float) -> None:
+        """The device was opened: what comes without a gap from now is the rest of a number."""
+        self.clear()
+        self._spoilt, self._last_at = True, at
 
     def spoil(self, at: float) -> None:
         """Keys were lost: what is left of this number might be somebody else's."""
-        self._spoilt, self._last_at = True, at
+        self._spoilt, self._spoilt_pin, self._last_at = self._badges, self._pins, at
 
-    def key(self, name: str, at: float) -> Scanned | Misread | None:
+    def key(self, name: str, at: float, *, shift: bool = False) -> Scanned | Misread | None:
         """Take a key that went down; return the number that it completes, if it does."""
         finished = self.expire(at)
         if name in ENTER:
-            return finished or self._finish(at)
+            return finished or self._finish(at, entered=True)
         if name in CLEAR:
-            self._clear()
+            self.clear()
         elif name == CORRECT:
             self._text = self._text[:-1]
-            self._slow = bool(self._text)
-        elif name in KEYS:
-            if self._text and at - self._last_at >= BADGE_GAP_S:
-                self._slow = True
-            self._text = (self._text + KEYS[name])[: LONGEST + 1]
+            self._run = len(self._text)  # no reader corrects itself: this is a hand
+        elif (typed := sign(self._keymap, name, shift=shift)) is not None:
+            if at >= self._last_at + BADGE_GAP_S:
+                self._run = len(self._text)
+            self._text = (self._text + typed)[: LONGEST + 1]
+            self._spoilt_pin = self._spoilt_pin or (self._spoilt and self._pins)
+        else:
+            return finished  # Shift, a volume key
         self._last_at = at
-        by_hand = self._pins and (self._slow or not self._badges)
-        if by_hand and len(self._text) == self._pin_length:
-            return finished or self._finish(at)
+        if self._is_full and not self._badges:
+            return finished or self._finish(at, entered=True)
         return finished
 
     def deadline(self) -> float | None:
         """When `expire` has something to do; None while nothing is being entered."""
-        if not self._text and not self._spoilt:
+        if not (self._text or self._spoilt or self._spoilt_pin):
             return None
         return self._last_at + (PIN_IDLE_S if self._waits_for_enter else BADGE_GAP_S)
 
@@ -94,33 +128,65 @@ class Frame:
         if deadline is None or at < deadline:
             return None
         if self._waits_for_enter:
-            self._clear()
+            self.clear()
             return None
-        return self._finish(at)
+        return self._finish(at, entered=self._is_full)
 
     @property
     def _waits_for_enter(self) -> bool:
         """A hand's digits wait for Enter; so does anything that may still become a PIN."""
-        return self._pins and not self._spoilt and (self._slow or not self._is_badge())
+        row_ends = self._is_badge or self._is_full or (self._spoilt and not self._by_hand)
+        return self._pins and not row_ends
 
+    @property
+    def _by_hand(self) -> bool:
+        """Whether keys were lost of what only a hand can have typed: it ends with Enter."""
+        return self._spoilt_pin and not self._badges
+
+    @property
     def _is_badge(self) -> bool:
-        return self._badges and len(self._text) >= SHORTEST_BADGE and not self._slow
+        # What stood before the row is left over from a partial read, or a PIN that was given up.
+        return self._badges and len(self._text) - self._run >= SHORTEST_BADGE
 
-    def _finish(self, at: float) -> Scanned | Misread | None:
-        text, badge, spoilt = self._text, self._is_badge(), self._spoilt
-        self._clear()
-        if not text:
-            return None
+    @property
+    def _is_full(self) -> bool:
+        """Whether a PIN of fixed length is whole; a badge may still follow in the same row."""
+        return self._pins and len(_pin_in(self._text)) == self._pin_length
+
+    def _finish(self, at: float, *, entered: bool) -> Scanned | Misread | None:
+        """End the number: `entered` if a hand can have meant that, else by its gap alone."""
+        text, badge = self._text, self._is_badge
+        spoilt = self._spoilt or (self._spoilt_pin and not badge)
+        row, spoilt_pin = text[self._run :], self._spoilt_pin
+        self.clear()
+        self._spoilt_pin = spoilt_pin and not entered
+        if not text:  # somebody waits for an answer, though all that was typed is lost
+            return Misread(self._reader, at) if spoilt and entered else None
         if spoilt or len(text) > LONGEST:  # a stuck key, a bar code: its tail may be a number
             return Misread(self._reader, at)
         if badge:
-            number = self._as_valt(text)
-            if number is None:
-                return Misread(self._reader, at, WRONG_NOTATION)
-            return Scanned(self._reader, NumberKind.BADGE, Secret(number), at)
-        if self._pins:
-            return Scanned(self._reader, NumberKind.PIN, Secret(text), at)
-        return Misread(self._reader, at)  # a partial read: it must not join the next swipe
+            return self._badge(row, at)
+        if not self._pins:
+            return Misread(self._reader, at)  # a partial read: it must not join the next swipe
+        pin = _pin_in(text)
+        return Scanned(self._reader, NumberKind.PIN, Secret(pin), at) if pin else None
 
-    def _clear(self) -> None:
-        self._text, self._slow, self._spoilt = "", False, False
+    def _badge(self, text: str, at: float) -> Scanned | Misread:
+        try:
+            typed = number_in(text, *self._ends)
+        except ValueError as e:
+            return Misread(self._reader, at, str(e))
+        number = self._as_valt(typed)
+        if number is None:
+            return Misread(self._reader, at, WRONG_NOTATION)
+        return Scanned(self._reader, NumberKind.BADGE, Secret(number), at)
+
+    def clear(self) -> None:
+        """Forget what was entered so far."""
+        self._text, self._run = "", 0
+        self._spoilt = self._spoilt_pin = False
+
+
+def _pin_in(text: str) -> str:
+    """Leave out what a hand has hit beside the digits."""
+    return "".join(sign for sign in text if sign in DIGITS)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 # Not gpiozero's Button: each has a thread that wakes up ten times a second to look for a hold.
 from gpiozero import DigitalInputDevice
 
-from ivsd.events import Event, Pressed, Released
+from ivsd.events import Disturbed, Event, Pressed, Released
 from ivsd.gpio_factory import GpiodFactory, Line, LineProblem
 from ivsd.inputs.source import DeviceProblem, Source
 
@@ -48,6 +48,7 @@ class GpioButton(Source):
         self._factory = factory
         self._device: Any = None
         self._down = False
+        self._lost_before = 0  # edges, until it was opened the last time
         self._events: list[Event] = []
 
     def open(self) -> None:
@@ -77,12 +78,17 @@ class GpioButton(Source):
 
     def read(self) -> Iterable[Event]:
         """Return the presses and releases since the last call; raises DeviceProblem."""
+        pin = self._pin()
+        lost = pin.lost_edges
         try:
             # gpiozero compares each edge with the level it has last seen (first: when opened)
             # and calls a handler below only for a change.
-            self._pin().dispatch()
+            pin.dispatch()
         except LineProblem as problem:
             raise DeviceProblem(f"{self.name}: {problem}") from problem
+        if pin.lost_edges > lost:
+            total = self._lost_before + pin.lost_edges
+            self._events.append(Disturbed(self.name, "lost edges", total, pin.edge_at))
         events, self._events = self._events, []
         return events
 
@@ -98,6 +104,7 @@ class GpioButton(Source):
         """Give the line back; never raises."""
         device, self._device = self._device, None
         if device is not None:
+            self._lost_before += device.pin.lost_edges
             device.close()
         self._events = []
 

@@ -1,7 +1,7 @@
 """The input thread: every device in one selector, none able to end the others.
 
 It sleeps until the kernel has something for it. A device that is missing, busy or unplugged
-is reported and looked for again every few seconds, only while something is missing.
+is reported, and opened as soon as udev tells that something came.
 """
 
 from __future__ import annotations
@@ -12,26 +12,44 @@ import selectors
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from ivsd.events import DeviceFound, DeviceLost, Event
 from ivsd.inputs.source import DeviceProblem, Source
 
 RETRY_S = 3.0
+RETRY_BESIDE_UDEV_S = 30.0
+"""For what udev does not tell: another program has let go of a device or a line."""
+
+
+class News(Protocol):
+    """Tells that a device came (`ivsd.inputs.hotplug`)."""
+
+    def fileno(self) -> int: ...
+
+    def came(self) -> bool: ...
 
 
 class Reader(threading.Thread):
-    """Reads all sources and posts what they say."""
+    """Reads all sources and posts what they say.
+
+    Without `news` a missing device is looked for every 3 s.
+    """
 
     def __init__(
         self,
         sources: Sequence[Source],
         post: Callable[[Event], None],
         clock: Callable[[], float] = time.monotonic,
+        news: News | None = None,
     ) -> None:
         super().__init__(name="inputs", daemon=True)
         self._post = post
         self._clock = clock
-        self._selector = selectors.DefaultSelector()
+        self._news = news
+        self._retry_s = RETRY_S if news is None else RETRY_BESIDE_UDEV_S
+        # Not epoll, which sleeps on when a GPIO chip is taken away (Linux 6.1).
+        self._selector = selectors.PollSelector()
         self._open: list[Source] = []
         self._missing: list[Source] = list(sources)
         self.devices = [source.name for source in sources]
@@ -39,7 +57,9 @@ class Reader(threading.Thread):
         self._retry_at = 0.0
         self._stop_fd: int | None
         self._wake_fd, self._stop_fd = os.pipe()
-        self._selector.register(self._wake_fd, selectors.EVENT_READ, None)
+        self._selector.register(self._wake_fd, selectors.EVENT_READ, self._wake_fd)
+        if news is not None:
+            self._selector.register(news.fileno(), selectors.EVENT_READ, news)
 
     def stop(self, timeout_s: float) -> None:
         """End the thread and give all devices back."""
@@ -56,15 +76,19 @@ class Reader(threading.Thread):
             if self._missing and self._clock() >= self._retry_at:
                 self._look_for_missing()
             ready = [key.data for key, _ in self._selector.select(self._timeout())]
-            if None in ready:
+            if self._wake_fd in ready:
                 break
             for source in ready:
-                self._drain(source, source.read)
-            now = self._clock()
+                if source is not self._news:
+                    self._drain(source, source.read)
             for source in list(self._open):
-                deadline = source.deadline()
-                if deadline is not None and now >= deadline:
-                    self._drain(source, functools.partial(source.expire, now))
+                if self._is_due(source):
+                    # This thread may be late: first what has come until now, and by its own time.
+                    self._drain(source, source.read)
+                if source in self._open and self._is_due(source):
+                    self._drain(source, functools.partial(source.expire, self._clock()))
+            if self._news in ready:
+                self._look_again()
         for source in self._open:
             source.close()
         self._selector.close()
@@ -77,6 +101,10 @@ class Reader(threading.Thread):
             moments.append(self._retry_at)
         return max(0.0, min(moments) - self._clock()) if moments else None
 
+    def _is_due(self, source: Source) -> bool:
+        deadline = source.deadline()
+        return deadline is not None and self._clock() >= deadline
+
     def _drain(self, source: Source, read: Callable[[], Iterable[Event]]) -> None:
         try:
             for event in read():
@@ -85,8 +113,14 @@ class Reader(threading.Thread):
             self._selector.unregister(source.fileno())
             self._open.remove(source)
             self._lose(source, e)
+            # Its twin, or what took its place, may be there already.
             self._retry_at = self._clock() + RETRY_S
             self._missing.append(source)
+
+    def _look_again(self) -> None:
+        assert self._news is not None
+        if self._news.came():
+            self._retry_at = self._clock()
 
     def _look_for_missing(self) -> None:
         for source in list(self._missing):
@@ -99,7 +133,7 @@ class Reader(threading.Thread):
             self._missing.remove(source)
             self._open.append(source)
             self._post(DeviceFound(source.name))
-        self._retry_at = self._clock() + RETRY_S
+        self._retry_at = self._clock() + self._retry_s
 
     def _lose(self, source: Source, problem: DeviceProblem) -> None:
         source.close()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import ivsd
 from ivsd.config import Config, ConfigError, Problem, load, load_world, password, salvage
 from ivsd.config.problems import nearest
-from ivsd.config.schema import Button, Control, Keyboard, LampConfig, LampKind, Role, Shows
+from ivsd.config.schema import Button, Control, Keyboard, LampConfig, LampKind, Role, Shows, State
 from ivsd.events import (
     Action,
     Binding,
@@ -28,6 +28,7 @@ from ivsd.events import (
     StopProtection,
     WhoMayStop,
 )
+from ivsd.keymaps import Keymap
 from ivsd.notation import Notation
 from ivsd.outputs.lamp import Colour
 from ivsd.outputs.patterns import LIGHT_LANGUAGE, Pattern
@@ -159,13 +160,15 @@ def test_the_example_behind_the_number_signs_is_accepted_too(example: str, write
     config = load(write(text))
     assert [keyboard.name for keyboard in config.inputs.keyboards] == ["reader", "keypad"]
     assert config.inputs.keyboards[1].keys == {"KEY_KPPLUS": "marker", "KEY_KPASTERISK": "pause"}
-    names = ["status", "sign", "traffic light", "buzzer"]
+    names = ["status", "front", "sign", "traffic light", "buzzer"]
+    assert [reader.name for reader in config.inputs.wiegand] == ["front door"]
     assert [lamp.name for lamp in config.lights.lamps] == names
     assert config.inputs.buttons == [Button("record", 17)], "shown: the defaults"
     assert config.lights.lamps[0] == LampConfig("status", [22, 27, 24], LampKind.RGB)
-    assert config.lights.lamps[1].shows is Shows.RECORDING
-    assert config.lights.lamps[2].colours == [Colour.RED, Colour.YELLOW, Colour.GREEN]
-    assert config.lights.lamps[3].states["ignored"].pattern is Pattern.OFF
+    assert config.lights.lamps[1].stopped == State(Colour.MAGENTA, Pattern.ON)
+    assert config.lights.lamps[2].shows is Shows.RECORDING
+    assert config.lights.lamps[3].colours == [Colour.RED, Colour.YELLOW, Colour.GREEN]
+    assert config.lights.lamps[4].states["ignored"].pattern is Pattern.OFF
     assert (config.recording.author, config.recording.template) == (12, {"3": "made at the door"})
     assert config.lights.states["recording"].colour is Colour.RED
     assert config.inputs.keyboards[0].grab is Keyboard.__dataclass_fields__["grab"].default
@@ -173,7 +176,7 @@ def test_the_example_behind_the_number_signs_is_accepted_too(example: str, write
 
 def test_the_example_names_every_word_that_can_be_chosen(example: str) -> None:
     words = [*Action, *Colour, *LIGHT_LANGUAGE, *(p for p in Pattern if "blink" not in p)]
-    words += [*LampKind, *Shows, *Notation, *MarkerTime]
+    words += [*LampKind, *Shows, *Notation, *MarkerTime, *Keymap]
     assert [word for word in words if not re.search(rf"\b{word}\b", example)] == []
     assert "blink1 to blink9" in example
 

@@ -22,6 +22,7 @@ from ivsd.events import (
     DeviceForgotten,
     DeviceFound,
     DeviceLost,
+    Disturbed,
     Drop,
     Event,
     FindUser,
@@ -1329,6 +1330,18 @@ def test_a_device_that_is_still_missing_stays_so_when_the_file_is_read_again() -
     door.feed(DeviceLost("reader", "reader: not found"))
     door.feed(Reconfigured(RULES, new_room=False))
     assert door.light.fault == "device"
+
+
+def test_a_disturbed_line_is_told_at_ten_times_the_last_and_shown_on_no_light() -> None:
+    door = Door()
+    for total in (1, 2, 9, 10, 11, 140, 141, 1400):
+        door.feed(Disturbed("reader", "noise", total, 10.0))
+    door.feed(Disturbed("reader", "lost edges", 7, 10.0))
+    told = [warning.removesuffix(" since ivsd began") for warning in door.warnings]
+    assert told == [f"reader: noise: {total}" for total in (1, 10, 140, 1400)] + [
+        "reader: lost edges: 7"
+    ]
+    assert door.light.fault == ""
 
 
 def test_a_press_works_although_another_device_is_missing() -> None:

@@ -24,6 +24,7 @@ from ivsd.events import (
     DeviceForgotten,
     DeviceFound,
     DeviceLost,
+    Disturbed,
     Drop,
     Event,
     FindUser,
@@ -242,6 +243,7 @@ class Door(Box, RuleBasedStateMachine):
             DeviceLost("reader", "reader: not found"), DeviceLost("lamp", "lamp: not found", True),
             DeviceFound("reader"), DeviceFound("lamp"),
             DeviceForgotten("reader"), DeviceForgotten("lamp"),
+            Disturbed("reader", "lost events", 1, 0.0), Disturbed("reader", "noise", 12, 0.0),
         ])
     )  # fmt: skip
     def something_small(self, what: Event) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections import deque
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,11 @@ evdev = pytest.importorskip("evdev", reason="evdev is not installed: no keyboard
 from evdev import ecodes  # noqa: E402
 
 from ivsd.config.schema import Inputs, Keyboard, Match, Role, Writing  # noqa: E402
-from ivsd.events import Event, Misread, NumberKind, Pressed, Released, Scanned  # noqa: E402
+from ivsd.events import Disturbed, Event, Misread, NumberKind, Pressed, Released, Scanned  # noqa: E402
 from ivsd.hardware import RealHardware  # noqa: E402
-from ivsd.inputs.evdev import KeyDevice, Wanted  # noqa: E402
+from ivsd.inputs.evdev import KeyDevice  # noqa: E402
+from ivsd.inputs.event_devices import Wanted  # noqa: E402
+from ivsd.inputs.frames import Frame  # noqa: E402
 from ivsd.inputs.source import DeviceProblem  # noqa: E402
 from ivsd.notation import Form, Notation, convert  # noqa: E402
 
@@ -34,6 +37,7 @@ class FakeDevice:
         self.fd = os.open(os.devnull, os.O_RDONLY)
         self.events: deque[Any] = deque()
         self.down: list[int] = []
+        self.keys = [code for name, code in ecodes.ecodes.items() if name.startswith("KEY_")]
         self.grabs = 0
         self.grab_error: OSError | None = None
         self.gone = False
@@ -48,11 +52,19 @@ class FakeDevice:
             )
         )  # fmt: skip
 
-    def dropped(self) -> None:
-        event = SimpleNamespace(
-            type=ecodes.EV_SYN, code=ecodes.SYN_DROPPED, value=0, sec=11, usec=0
-        )
+    def dropped(self, at: int = 11) -> None:
+        """The kernel could not keep all events: what comes up to the report is in pieces."""
+        self.sync(ecodes.SYN_DROPPED, at)
+        self.sync(ecodes.SYN_REPORT, at)
+
+    def sync(self, code: int, at: int = 11) -> None:
+        event = SimpleNamespace(type=ecodes.EV_SYN, code=code, value=0, sec=at, usec=0)
         self.events.append(event)
+
+    def capabilities(self) -> dict[int, list[int]]:
+        if self.gone:
+            raise OSError(errno.ENODEV, "No such device")
+        return {ecodes.EV_SYN: [0], ecodes.EV_KEY: self.keys}
 
     def read(self) -> list[Any]:
         if self.gone:
@@ -107,7 +119,8 @@ def make(
     wanted: Wanted | None = None, *, badges: bool = True, pins: bool = False, **keys: str
 ) -> KeyDevice:
     wanted = wanted or Wanted(id="08FF:0009")
-    return KeyDevice("door", wanted, keys=keys, badges=badges, pins=pins, grab=True)
+    frame = Frame("door", badges=badges, pins=pins) if badges or pins else None
+    return KeyDevice("door", wanted, keys=keys, frame=frame, grab=True, clock=lambda: 5.0)
 
 
 def plug(machine: Machine, path: str = "/dev/input/event3", name: str = "reader") -> FakeDevice:
@@ -183,7 +196,7 @@ def test_an_unplugged_device_is_a_sentence_and_works_again_when_it_is_back(
     source.open()
     device.gone = True
     with pytest.raises(DeviceProblem, match="door: the device is gone"):
-        source.read()
+        list(source.read())
     source.close()
     assert device.closed
     machine.devices.clear()
@@ -200,7 +213,7 @@ def test_lost_events_leave_no_key_stuck(machine: Machine) -> None:
     device.dropped()
     device.down = [ecodes.KEY_P]
     events: list[Event] = list(source.read())
-    assert events[2:] == [Released("record", 11.0)]
+    assert events[2:] == [Disturbed("door", "lost events", 1, 11.0), Released("record", 11.0)]
 
 
 def test_a_number_with_lost_keys_is_nobody_s_and_the_next_one_is_read(machine: Machine) -> None:
@@ -209,7 +222,8 @@ def test_a_number_with_lost_keys_is_nobody_s_and_the_next_one_is_read(machine: M
     tap(device, *[f"KEY_{digit}" for digit in "0004"], at=10.99)
     device.dropped()
     tap(device, *[f"KEY_{digit}" for digit in "1001"], "KEY_ENTER", at=11.01)
-    (misread,) = source.read()
+    disturbed, misread = source.read()
+    assert isinstance(disturbed, Disturbed)
     assert isinstance(misread, Misread)
     tap(device, *[f"KEY_{digit}" for digit in "0004711002"], "KEY_ENTER", at=13.0)
     (event,) = source.read()
@@ -282,9 +296,9 @@ def test_keys_of_a_keypad_without_numbers_type_nothing(machine: Machine) -> None
 def hex_reader(*, pins: bool = False) -> KeyDevice:
     """A reader that types hexadecimal digits, bytes reversed; VALT has ten decimal places."""
     as_valt = partial(convert, reader=Form(Notation.HEX_REVERSED), valt=Form(Notation.DECIMAL, 10))
-    return KeyDevice(
-        "door", Wanted(id="08FF:0009"), keys={}, badges=True, pins=pins, grab=True, as_valt=as_valt
-    )  # fmt: skip
+    frame = Frame("door", badges=True, pins=pins, as_valt=as_valt)
+    wanted = Wanted(id="08FF:0009")
+    return KeyDevice("door", wanted, keys={}, frame=frame, grab=True, clock=lambda: 5.0)
 
 
 def test_a_badge_comes_as_valt_writes_it(machine: Machine) -> None:
@@ -330,7 +344,7 @@ def test_a_reader_is_built_with_its_notation_and_valt_s(
     keyboard = Keyboard("door", Match(id="08FF:0009"), notation=reader, role=Role.BADGE)
     (source,) = RealHardware().sources(Inputs([keyboard]), valt)
     source.open()
-    tap(device, *[f"KEY_{digit}" for digit in "59E24700"], "KEY_ENTER")
+    tap(device, *[f"KEY_{digit}" for digit in "59E24700"], "KEY_ENTER", at=time.monotonic() + 1)
     (event,) = source.read()
     assert isinstance(event, Scanned)
     assert event.number.reveal() == number

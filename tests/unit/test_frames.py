@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ivsd.events import Misread, NumberKind, Scanned
-from ivsd.inputs.frames import Frame
+from ivsd.inputs.frames import WRONG_ENDS, Frame
+from ivsd.keymaps import Keymap
 from ivsd.notation import Form, Notation, convert
 from ivsd.valt.model import Secret
 
@@ -130,7 +135,7 @@ def test_hexadecimal_digits_and_those_of_the_number_block_count() -> None:
     assert typist.wait(0.1).numbers == [(BADGE, "04ABF7")]
 
 
-@pytest.mark.parametrize("name", ["LEFTSHIFT", "G", "DOT", "VOLUMEUP"])
+@pytest.mark.parametrize("name", ["LEFTSHIFT", "CAPSLOCK", "F1", "VOLUMEUP"])
 def test_other_keys_are_no_part_of_a_number(name: str) -> None:
     typist = reader().type("0004", FAST)
     assert typist.frame.key(f"KEY_{name}", typist.now + FAST) is None
@@ -403,9 +408,9 @@ def test_a_pin_is_never_converted(digits: str) -> None:
 def test_a_pin_of_a_fixed_length_is_never_converted() -> None:
     as_valt = partial(convert, reader=HEX_REVERSED, valt=TEN_PLACES)
     frame = Frame("keypad", badges=True, pins=True, pin_length=4, as_valt=as_valt)
-    (found,) = typed(frame, "2580")
-    assert isinstance(found, Scanned)
-    assert (found.kind, found.number) == (PIN, Secret("2580"))
+    assert typed(frame, "2580", gap_s=SLOW) == []
+    found = frame.expire(SLOW * 3 + 0.08)
+    assert found == Scanned("keypad", PIN, Secret("2580"), SLOW * 3 + 0.08)
 
 
 def test_a_keypad_without_badges_never_converts() -> None:
@@ -425,3 +430,143 @@ def test_facility_and_number_with_a_comma_are_read(keys: list[str]) -> None:
     for place, name in enumerate(keys):
         assert frame.key(name, FAST * place) is None
     assert frame.key("KEY_ENTER", 0.1) == Scanned("door", BADGE, Secret("0004711001"), 0.1)
+
+
+# ---- how a reader is set, and keys that were lost ---------------------------------------------
+
+
+def test_what_a_reader_types_around_the_number_is_told_when_it_is_missing() -> None:
+    frame = Frame("door", badges=True, pins=False, suffix="?")
+    assert swiped(frame, "0004711") == Misread("door", 1.0 - FAST, WRONG_ENDS)
+
+
+def test_a_pin_has_no_prefix_and_no_suffix() -> None:
+    frame = Frame("door", badges=True, pins=True, prefix="A", suffix="B")
+    assert entered(frame, "2580") == Scanned("door", PIN, Secret("2580"), SLOW * 4)
+
+
+def test_a_badge_of_three_places_between_its_marks_is_not_whole() -> None:
+    frame = Frame("door", badges=True, pins=False, prefix="AB")
+    assert swiped(frame, "AB471") == Misread("door", 1.0 - FAST)
+
+
+def test_shift_makes_the_digits_of_a_reader_that_is_set_to_france() -> None:
+    frame = Frame("door", badges=True, pins=False, keymap=Keymap.FR)
+    for place, digit in enumerate("0004711001"):
+        assert frame.key(f"KEY_{digit}", FAST * place, shift=True) is None
+    assert frame.key("KEY_ENTER", 0.1) == Scanned("door", BADGE, Secret("0004711001"), 0.1)
+
+
+def test_a_key_that_types_nothing_does_not_hold_a_row_together() -> None:
+    typist = reader().type("0004", FAST)
+    for _ in range(4):
+        typist.type("", 0.03, "LEFTSHIFT")
+    assert typist.numbers == [(BADGE, "0004")]
+
+
+def test_clearing_ends_the_loss_for_the_next_number() -> None:
+    typist = reader().type("0004", FAST)
+    typist.frame.spoil(typist.now)
+    typist.type("", FAST, "ESC").type("0004711002", FAST, "ENTER")
+    assert (typist.numbers, typist.misread) == ([(BADGE, "0004711002")], 0)
+
+
+@pytest.mark.parametrize("make", [reader, both])
+def test_keys_lost_at_any_place_of_a_swipe_give_no_piece_of_it(
+    make: Callable[[], Typist],
+) -> None:
+    whole = "0004711001"
+    for start in range(len(whole)):
+        for end in range(start + 1, len(whole) + 1):
+            typist = make().type(whole[:start], FAST)
+            typist.wait((end - start) * FAST)
+            typist.frame.spoil(typist.now)
+            typist.type(whole[end:], FAST, "ENTER").wait(1.0)
+            typist.type("0004711002", FAST, "ENTER")
+            assert typist.numbers == [(BADGE, "0004711002")], (start, end)
+
+
+def test_keys_lost_in_a_pin_spoil_it_up_to_its_enter() -> None:
+    typist = keypad().type("25", SLOW)
+    typist.frame.spoil(typist.now)
+    typist.type("80", SLOW, "ENTER")
+    assert (typist.numbers, typist.misread) == ([], 1)
+
+
+# ---- any mixture of readers and hands ---------------------------------------------------------
+
+GAP_US = 80_000
+HAND, WHOLE, PIECE = "01234", "56789", "ABCDEF"
+"""What a hand types, a reader, and a reader that reads three places or fewer."""
+
+
+@dataclass(frozen=True)
+class Typed:
+    """Keys in a row, the time before each (µs), and what comes behind."""
+
+    text: str
+    gaps_us: list[int]
+    end: str
+    pause_us: int
+
+
+def _typed(signs: str, least: int, most: int, gaps: tuple[int, int], ends: list[str]) -> Any:
+    return st.integers(least, most).flatmap(
+        lambda length: st.builds(
+            Typed,
+            st.text(signs, min_size=length, max_size=length),
+            st.lists(st.integers(*gaps), min_size=length + 1, max_size=length + 1),
+            st.sampled_from(ends),
+            st.one_of(st.integers(GAP_US, 3 * GAP_US), st.integers(GAP_US, 12_000_000)),
+        )
+    )
+
+
+SWIPES = _typed(WHOLE, 4, 20, (1_000, GAP_US - 1), ["", "ENTER", "KPENTER", "TAB"])
+PIECES = _typed(PIECE, 1, 3, (1_000, GAP_US - 1), ["", "", "ENTER"])
+HANDS = _typed(HAND, 1, 9, (GAP_US, 1_500_000), ["", "ENTER", "KPENTER", "ESC", "BACKSPACE"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    typed=st.lists(st.one_of(SWIPES, PIECES, HANDS), max_size=8),
+    pins=st.booleans(),
+    pin_length=st.one_of(st.none(), st.integers(1, 8)),
+    on_time=st.booleans(),
+    start_us=st.integers(0, 100_000_000_000),
+)
+def test_a_number_is_always_one_whole_row_of_a_reader(
+    typed: list[Typed], pins: bool, pin_length: int | None, on_time: bool, start_us: int
+) -> None:
+    """Whether the thread looks in time or only when the next key comes; times as evdev has them.
+
+    With decision 23 three places or fewer in a row are no badge, so that they may be in a PIN.
+    """
+    frame = Frame("door", badges=True, pins=pins, pin_length=pin_length)
+    found: list[Scanned] = []
+
+    def keep(number: Scanned | Misread | None) -> None:
+        if isinstance(number, Scanned):
+            found.append(number)
+
+    def pass_time(until: float) -> None:
+        while (deadline := frame.deadline()) is not None and deadline <= until:
+            keep(frame.expire(deadline))
+
+    now_us = start_us
+    for one in typed:
+        names = [*one.text, *([one.end] if one.end else [])]
+        for name, gap_us in zip(names, one.gaps_us, strict=False):
+            now_us += gap_us
+            at = now_us // 1_000_000 + now_us % 1_000_000 / 1e6
+            if on_time:
+                pass_time(at)
+            keep(frame.key(f"KEY_{name}", at))
+        now_us += one.pause_us
+    pass_time(float("inf"))
+    badges = [scanned.number.reveal() for scanned in found if scanned.kind is BADGE]
+    assert badges == [one.text for one in typed if one.text[0] in WHOLE]
+    for scanned in found:
+        if scanned.kind is PIN:
+            assert pins
+            assert not set(scanned.number.reveal()) & set(WHOLE)

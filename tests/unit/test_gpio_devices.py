@@ -11,7 +11,7 @@ pytest.importorskip("gpiod", reason="needs gpiod (pip install ivsd[appliance])")
 pytest.importorskip("gpiozero", reason="needs gpiozero (pip install ivsd[appliance])")
 
 from ivsd.config.schema import LampConfig, LampKind, Lights
-from ivsd.events import Pressed, Released
+from ivsd.events import Disturbed, Pressed, Released
 from ivsd.gpio_factory import Line, LineProblem
 from ivsd.hardware import RealHardware
 from ivsd.inputs.gpio import GpioButton
@@ -26,6 +26,7 @@ class FakePin:
     pull, bounce, edges, function = "floating", None, "both", ""
     when_changed: Any = None
     edge_at = 0.0
+    lost_edges = 0
     broken = False
 
     def __init__(self, line: Line) -> None:
@@ -126,6 +127,24 @@ def test_every_wiring_of_pull_and_active_level(pull: str, active: str, pressed_l
     assert pin.pull == ("floating" if pull == "none" else pull)
     pin.waiting = [(1.0, pressed_level), (2.0, 1 - pressed_level)]
     assert list(it.read()) == [Pressed("record", 1.0), Released("record", 2.0)]
+
+
+def test_edges_that_the_kernel_had_to_drop_are_counted_over_all_openings() -> None:
+    it, pin = button(FakeFactory(B=1))
+
+    def losing(lost: int) -> None:
+        pin.lost_edges += lost
+        pin.edge_at = 7.0
+
+    pin.dispatch = lambda: losing(3)  # type: ignore[method-assign]
+    assert list(it.read()) == [Disturbed("button record on B", "lost edges", 3, 7.0)]
+    pin.dispatch = lambda: None  # type: ignore[method-assign]
+    assert list(it.read()) == []
+    it.close()
+    it.open()
+    pin = it._device.pin
+    pin.dispatch = lambda: losing(2)
+    assert list(it.read()) == [Disturbed("button record on B", "lost edges", 5, 7.0)]
 
 
 def test_the_bounce_time_is_left_to_the_kernel() -> None:

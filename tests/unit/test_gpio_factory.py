@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import errno
 import gc
-import os
 import select
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,115 +19,14 @@ import gpiod
 import gpiozero
 from gpiod.line import Bias, Direction, Edge, Value
 
-from ivsd import gpio_factory
 from ivsd.gpio_factory import GpiodFactory, GpiodPin, Line, LineProblem
-
-
-@dataclass
-class FakeChip:
-    """A chip of eight lines with the part of gpiod's Chip that the factory uses."""
-
-    name: str
-    label: str
-    names: dict[int, str] = field(default_factory=dict)
-    requests: list[FakeRequest] = field(default_factory=list)
-    refuses: int = 0
-    """Error number with which the chip cannot be opened."""
-    request_error: int = 0
-
-    def __enter__(self) -> FakeChip:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        pass
-
-    def get_info(self) -> Any:
-        return SimpleNamespace(name=self.name, label=self.label, num_lines=8)
-
-    def get_line_info(self, offset: int) -> Any:
-        held = [r.consumer for r in self.requests if r.offset == offset and r.held]
-        return SimpleNamespace(name=self.names.get(offset), consumer=held[0] if held else None)
-
-    def request_lines(
-        self, config: dict[int, Any], consumer: str, event_buffer_size: int = 0
-    ) -> FakeRequest:
-        ((offset, settings),) = config.items()
-        if any(r.offset == offset and r.held for r in self.requests):
-            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
-        if self.request_error:
-            raise OSError(self.request_error, os.strerror(self.request_error))
-        self.requests.append(FakeRequest(offset, settings, consumer))
-        return self.requests[-1]
-
-
-class FakeRequest:
-    """A held line; the test plays the wire with `edge` and `level`."""
-
-    def __init__(self, offset: int, settings: Any, consumer: str) -> None:
-        self.offset, self.settings, self.consumer = offset, settings, consumer
-        self.level = settings.output_value
-        self.fd, self._wire = os.pipe()
-        self._edges: list[Any] = []
-        self._seqno = 0
-        self.held = True
-        self.gone = False
-
-    def edge(self, level: int, at_ns: int, lost: int = 0) -> None:
-        kind = gpiod.EdgeEvent.Type.RISING_EDGE if level else gpiod.EdgeEvent.Type.FALLING_EDGE
-        self._seqno += 1 + lost
-        self._edges.append(
-            gpiod.EdgeEvent(kind.value, at_ns, self.offset, self._seqno, self._seqno)
-        )
-        os.write(self._wire, b"!")
-
-    def read_edge_events(self) -> list[Any]:
-        if self.gone:
-            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
-        os.read(self.fd, 64)  # as the kernel: BlockingIOError when there is nothing
-        edges, self._edges = self._edges, []
-        return edges
-
-    def get_value(self, offset: int) -> Any:
-        assert offset == self.offset
-        return self.level
-
-    def set_value(self, offset: int, value: Any) -> None:
-        if self.gone:
-            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
-        assert offset == self.offset
-        self.level = value
-
-    def release(self) -> None:
-        self.held = False
+from tests.fake_gpio import FakeChip, pretended_kernel
 
 
 @pytest.fixture
 def chips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, FakeChip]]:
-    """Two chips in a pretended /dev: gpiochip0 (header) and gpiochip1 (expander)."""
-    chips = {
-        "gpiochip0": FakeChip("gpiochip0", "header", {5: "BTN_RECORD", 6: "BTN_STOP"}),
-        "gpiochip1": FakeChip("gpiochip1", "expander"),
-    }
-    for name in chips:
-        (tmp_path / name).touch()
-    (tmp_path / "null").touch()
-
-    def open_chip(path: str) -> FakeChip:
-        chip = chips.get(Path(path).resolve().name)
-        if chip is None:
-            raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
-        if chip.refuses:
-            raise OSError(chip.refuses, os.strerror(chip.refuses))
-        return chip
-
-    fake = SimpleNamespace(Chip=open_chip, LineSettings=gpiod.LineSettings)
-    monkeypatch.setattr(gpio_factory, "gpiod", fake)
-    monkeypatch.setattr(gpio_factory, "DEV", str(tmp_path))
-    yield chips
-    for chip in chips.values():
-        for request in chip.requests:
-            os.close(request.fd)
-            os.close(request._wire)
+    with pretended_kernel(tmp_path, monkeypatch) as chips:
+        yield chips
 
 
 @pytest.fixture
@@ -235,16 +131,13 @@ def test_dispatch_without_an_edge_does_not_block(header: FakeChip) -> None:
     assert told == []
 
 
-def test_edges_that_the_kernel_dropped_are_counted(
-    header: FakeChip, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_edges_that_the_kernel_dropped_are_counted(header: FakeChip) -> None:
     pin = watched(5, lambda at, level: None)
     header.requests[0].edge(0, at_ns=1, lost=3)
     header.requests[0].edge(1, at_ns=2)
     header.requests[0].edge(0, at_ns=3, lost=1)
     pin.dispatch()
     assert pin.lost_edges == 4
-    assert "line 5 of gpiochip0: 3 edges" in caplog.text
 
 
 def test_a_pin_does_not_keep_its_watcher_alive(header: FakeChip) -> None:

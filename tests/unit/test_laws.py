@@ -20,13 +20,20 @@ PACKAGE = Path(ivsd.__file__).parent
 # What a layer may know of ivsd beside itself. `ivsd` alone is for its `__version__`.
 VOCABULARY = ("ivsd.events", "ivsd.valt.model", "ivsd.valt.errors", "ivsd.valt.address")
 ALLOWED = {
-    "ivsd.inputs": (*VOCABULARY, "ivsd.gpio_factory", "ivsd.__version__"),
-    "ivsd.outputs": (*VOCABULARY, "ivsd.gpio_factory", "ivsd.__version__"),
+    "ivsd.inputs": (
+        *VOCABULARY,
+        "ivsd.keymaps",
+        "ivsd.gpio_factory",
+        "ivsd.gpio_lines",
+        "ivsd.__version__",
+    ),
+    "ivsd.outputs": (*VOCABULARY, "ivsd.gpio_factory", "ivsd.gpio_lines", "ivsd.__version__"),
     "ivsd.valt": (*VOCABULARY, "ivsd.__version__"),
     "ivsd.valt.simulator": (),
     "ivsd.controller": VOCABULARY,
     "ivsd.events": ("ivsd.valt.model", "ivsd.valt.errors"),
-    "ivsd.gpio_factory": (),
+    "ivsd.gpio_factory": ("ivsd.gpio_lines",),
+    "ivsd.gpio_lines": (),
     "ivsd.ivs": (*VOCABULARY, "ivsd.valt", "ivsd.appliance"),
 }
 IMPURE = {
@@ -36,10 +43,11 @@ IMPURE = {
 }
 OWNERS = {  # a library that only one part may know
     "yaml": ("ivsd.config",),
-    "gpiod": ("ivsd.gpio_factory",),
-    "evdev": ("ivsd.inputs.evdev",),
+    "gpiod": ("ivsd.gpio_factory", "ivsd.gpio_lines"),
+    "evdev": ("ivsd.inputs.evdev", "ivsd.inputs.event_devices"),
+    "pyudev": ("ivsd.inputs.hotplug",),
 }
-ASSEMBLERS = ("ivsd.daemon", "ivsd.hardware", "ivsd.cli", "ivsd.demo")
+ASSEMBLERS = ("ivsd.daemon", "ivsd.hardware", "ivsd.cli", "ivsd.devices", "ivsd.demo")
 MONOTONIC_ONLY = ("ivsd.controller", "ivsd.valt", "ivsd.inputs")
 WALL_CLOCKS = {
     *("time.time", "time.time_ns", "datetime.datetime.now", "datetime.datetime.utcnow"),

@@ -57,7 +57,11 @@ class Device:
         return self._readable
 
     def read(self) -> Iterable[Event]:
-        for byte in os.read(self._readable, 100):
+        try:
+            told = os.read(self._readable, 100)
+        except BlockingIOError:
+            return
+        for byte in told:
             if byte == ord("!"):
                 raise DeviceProblem(f"{self.name}: the device is gone")
             yield Pressed(self.name, time.monotonic())
@@ -335,3 +339,228 @@ def test_the_virtual_hands_go_the_same_way_and_keep_their_order(read: Read, post
     pin = posted.events[4]
     assert isinstance(pin, Scanned)
     assert (pin.reader, pin.kind, pin.number.reveal()) == ("keypad", NumberKind.PIN, "25")
+
+
+# -- news from udev ---------------------------------------------------------------------------
+
+
+class Udev:
+    """Tells on a pipe that something came ("+") or went ("-")."""
+
+    def __init__(self) -> None:
+        self._readable, self._writable = os.pipe()
+        self.asked = 0
+        self.fails: Exception | None = None
+
+    def tell(self, what: str) -> None:
+        os.write(self._writable, what.encode())
+
+    def fileno(self) -> int:
+        return self._readable
+
+    def came(self) -> bool:
+        self.asked += 1
+        told = os.read(self._readable, 4096)
+        if self.fails is not None:
+            raise self.fails
+        return b"+" in told
+
+    def close(self) -> None:
+        os.close(self._readable)
+        os.close(self._writable)
+
+
+@pytest.fixture
+def udev() -> Iterator[Udev]:
+    udev = Udev()
+    yield udev
+    udev.close()
+
+
+@pytest.fixture
+def hear(posted: Posted, udev: Udev) -> Iterator[Read]:
+    """Start a reader that hears of devices."""
+    readers: list[Reader] = []
+
+    def _hear(*devices: Device, post: Callable[[Event], None] = posted) -> Reader:
+        readers.append(Reader(devices, post, news=udev))
+        readers[-1].start()
+        return readers[-1]
+
+    yield _hear
+    for reader in readers:
+        if reader.is_alive():
+            reader.stop(2.0)
+        assert not reader.is_alive()
+
+
+def test_without_udev_it_looks_every_3_s_and_beside_it_every_30_s() -> None:
+    assert (ivsd.inputs.reader.RETRY_S, ivsd.inputs.reader.RETRY_BESIDE_UDEV_S) == (3.0, 30.0)
+
+
+def test_a_device_is_opened_as_soon_as_udev_tells_of_it(
+    hear: Read, udev: Udev, posted: Posted
+) -> None:
+    device = Device("a", plugged=False)
+    hear(device)
+    until(lambda: posted.devices == [("DeviceLost", "a")])
+    device.plugged = True
+    udev.tell("+")
+    until(lambda: posted.devices[1:] == [("DeviceFound", "a")], within_s=1.0)
+    device.press()
+    until(lambda: posted.names() == ["a"])
+
+
+def test_a_missing_device_is_not_looked_for_while_udev_is_silent(
+    hear: Read, posted: Posted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ivsd.inputs.reader, "RETRY_S", RETRY_S)
+    device = Device("a", plugged=False)
+    hear(device)
+    until(lambda: bool(posted.devices))
+    time.sleep(5 * RETRY_S)
+    assert device.tried == 1
+
+
+def test_what_udev_does_not_tell_is_found_by_looking_now_and_then(
+    hear: Read, posted: Posted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program has let go of the device."""
+    monkeypatch.setattr(ivsd.inputs.reader, "RETRY_BESIDE_UDEV_S", RETRY_S)
+    device = Device("a", plugged=False)
+    hear(device)
+    until(lambda: bool(posted.devices))
+    device.plugged = True
+    until(lambda: posted.devices[-1] == ("DeviceFound", "a"))
+
+
+def test_a_lost_device_is_looked_for_once_soon_also_without_news(
+    hear: Read, posted: Posted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its twin is there already, and udev told of that long ago."""
+    monkeypatch.setattr(ivsd.inputs.reader, "RETRY_S", RETRY_S)
+    device = Device("a")
+    hear(device)
+    until(lambda: len(posted.devices) == 1)
+    device.unplug()
+    until(lambda: device.tried == 2)
+    time.sleep(5 * RETRY_S)
+    assert device.tried == 2
+
+
+def test_what_was_taken_away_is_no_reason_to_look(hear: Read, udev: Udev, posted: Posted) -> None:
+    device = Device("a", plugged=False)
+    hear(device)
+    until(lambda: bool(posted.devices))
+    udev.tell("-")
+    until(lambda: udev.asked == 1)
+    udev.tell("-")
+    until(lambda: udev.asked == 2)
+    assert device.tried == 1
+
+
+def test_a_burst_of_news_is_one_look(posted: Posted, hear: Read, udev: Udev) -> None:
+    held, go_on = threading.Event(), threading.Event()
+
+    def post(event: Event) -> None:
+        posted(event)
+        held.set()
+        go_on.wait(3.0)
+
+    device = Device("a", plugged=False)
+    hear(device, post=post)
+    assert held.wait(3.0)
+    for _ in range(100):
+        udev.tell("+")
+    go_on.set()
+    until(lambda: device.tried == 2)
+    assert udev.asked == 1
+
+
+def test_a_device_that_is_gone_before_it_is_opened_waits_for_the_next_news(
+    hear: Read, udev: Udev, posted: Posted
+) -> None:
+    device = Device("a", plugged=False)
+    hear(device)
+    until(lambda: device.tried == 1)
+    udev.tell("+-")
+    until(lambda: device.tried == 2)
+    udev.tell("+")
+    until(lambda: device.tried == 3)
+    assert posted.devices == [("DeviceLost", "a")] * 3
+    device.plugged = True
+    udev.tell("+")
+    until(lambda: posted.devices[-1] == ("DeviceFound", "a"), within_s=1.0)
+
+
+def test_news_of_a_device_that_is_in_use_are_nothing(
+    hear: Read, udev: Udev, posted: Posted
+) -> None:
+    device = Device("a")
+    hear(device)
+    until(lambda: len(posted.devices) == 1)
+    udev.tell("+")
+    until(lambda: udev.asked == 1)
+    device.press()
+    until(lambda: posted.names() == ["a"])
+    assert device.tried == 1
+
+
+def test_devices_may_come_in_any_order(hear: Read, udev: Udev, posted: Posted) -> None:
+    devices = [Device(name, plugged=False) for name in "abc"]
+    hear(*devices)
+    until(lambda: len(posted.devices) == 3)
+    for device in reversed(devices):
+        device.plugged = True
+        udev.tell("+")
+        until(lambda device=device: device.opened == 1)  # type: ignore[misc]
+    for device in devices:
+        until(lambda device=device: device.fileno() >= 0)  # type: ignore[misc]
+        device.press()
+    until(lambda: sorted(posted.names()) == ["a", "b", "c"])
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "loss, news",
+        "news, loss",
+    ],
+)
+def test_news_and_a_loss_at_once_do_not_put_the_look_off(
+    hear: Read, udev: Udev, posted: Posted, order: str
+) -> None:
+    """A hub lets go of all its devices, and has the first of them back."""
+    held, go_on = threading.Event(), threading.Event()
+
+    def post(event: Event) -> None:
+        posted(event)
+        if isinstance(event, Pressed):
+            held.set()
+            go_on.wait(3.0)
+
+    back, other, third = Device("back", plugged=False), Device("other"), Device("third")
+    hear(back, other, third, post=post)
+    until(lambda: len(posted.devices) == 3)
+    third.press()
+    assert held.wait(3.0)
+    back.plugged = True
+    for what in order.split(", "):
+        if what == "news":
+            udev.tell("+")
+        else:
+            other.unplug()
+    go_on.set()
+    until(lambda: ("DeviceFound", "back") in posted.devices, within_s=1.0)
+
+
+def test_it_does_not_wake_up_while_udev_is_silent(udev: Udev, posted: Posted) -> None:
+    clock = Clock()
+    reader = Reader([Device("a"), Device("gone", plugged=False)], posted, clock, news=udev)
+    reader.start()
+    until(lambda: len(posted.devices) == 2)
+    time.sleep(0.05)
+    asked = clock.asked
+    time.sleep(0.2)
+    assert clock.asked == asked
+    reader.stop(2.0)
