@@ -7,17 +7,20 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # What evdev and systemd-python are built with; both come as source only.
 BUILD_PACKAGES := gcc libc6-dev linux-libc-dev python3-dev pkg-config libsystemd-dev
 
-.PHONY: help demo test check docs venv venv-all bench soak clean
+.PHONY: help demo test test-appliance check docs venv venv-all bench soak clean install uninstall
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/.base  ## run the daemon on this screen against a simulated VALT server
 	@$(BIN)/ivsd demo $(ARGS)
 
 test: $(VENV)/.appliance check  ## run all tests (arguments for pytest in ARGS)
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-appliance: $(VENV)/.dev  ## the installed product on real kernel devices, in a virtual machine
+	@$(BIN)/python -m pytest tests/appliance $(ARGS)
 
 check: $(VENV)/.appliance  ## style and types
 	@$(BIN)/ruff check .
@@ -52,6 +55,12 @@ $(VENV)/.dev: $(VENV)/.base
 # Without the compiler and headers, everything but the device packages is installed and tested.
 $(VENV)/.appliance: $(VENV)/.dev
 	@if sh .ci/debian-packages.sh $(BUILD_PACKAGES); then $(PIP) --editable '.[appliance]' && touch $@; fi
+
+install:  ## install ivsd as a service of this machine, or upgrade it (root)
+	@sh systemd/install.sh
+
+uninstall:  ## take the service away; its configuration and data stay (root)
+	@sh systemd/uninstall.sh
 
 clean:  ## remove what was made here
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

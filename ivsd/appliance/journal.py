@@ -61,6 +61,7 @@ def _journal_handler() -> logging.Handler | None:
     except ImportError:
         return None
     handler: logging.Handler = JournalHandler(SYSLOG_IDENTIFIER="ivsd")
+    handler.setFormatter(logging.Formatter("%(message)s"))  # the level is a field of its own
     return handler
 
 

@@ -67,6 +67,34 @@ def refusal(reason: list[str]) -> str:
     return json.dumps({"data": {"message": " ".join(reason)}, "code": 400})
 
 
+def act_at_server(simulator: Simulator, words: list[str]) -> None:
+    """Let a running server do what a scenario says; raises ScenarioError."""
+
+    def fault(kind: str, request: str, status: int = 500, body: str = "") -> None:
+        path = path_of(request, simulator.world)
+        simulator.faults.add(Fault(kind, path, status=status, body=body))
+
+    match words:
+        case ["away"]:
+            simulator.away()
+        case ["silent"]:
+            simulator.black_hole()
+        case ["back"]:
+            simulator.back()
+        case ["quirk", name, value]:
+            set_quirk(simulator.world, name, value)
+        case ["delay", number, "ms"]:
+            simulator.delay_s = float(number) / 1000
+        case ["loses", "the", "reply", "to", request]:
+            fault("reset_after", request)
+        case ["fails", request]:
+            fault("status", request, status=500)
+        case ["refuses", request, *reason]:
+            fault("text", request, status=400, body=refusal(reason))
+        case _:
+            raise ScenarioError(f"“server {' '.join(words)}” is not known")
+
+
 class LiveBox:
     """A running box and its server; a context manager, and the demo's scenario stage."""
 
@@ -160,28 +188,10 @@ class LiveBox:
                 self.type_pin(digits)
             case "elsewhere", [action]:
                 self.elsewhere(action)
-            case "server", ["away"]:
-                self.simulator.away()
-            case "server", ["silent"]:
-                self.simulator.black_hole()
-            case "server", ["back"]:
-                self.simulator.back()
-            case "server", ["quirk", name, value]:
-                set_quirk(self.simulator.world, name, value)
-            case "server", ["delay", number, "ms"]:
-                self.simulator.delay_s = float(number) / 1000
-            case "server", ["loses", "the", "reply", "to", request]:
-                self._fault("reset_after", request)
-            case "server", ["fails", request]:
-                self._fault("status", request, status=500)
-            case "server", ["refuses", request, *reason]:
-                self._fault("text", request, status=400, body=refusal(reason))
+            case "server", _:
+                act_at_server(self.simulator, words)
             case _:
                 raise ScenarioError(f"“{what} {' '.join(words)}” is not known")
-
-    def _fault(self, kind: str, request: str, status: int = 500, body: str = "") -> None:
-        path = path_of(request, self.simulator.world)
-        self.simulator.faults.add(Fault(kind, path, status=status, body=body))
 
     def type_pin(self, digits: str) -> None:
         """Type a PIN and Enter."""

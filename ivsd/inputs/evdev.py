@@ -7,6 +7,7 @@ such a device: evdev is part of the `appliance` extra.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import struct
 import time
@@ -16,7 +17,7 @@ import evdev
 from evdev import ecodes
 
 from ivsd.events import Disturbed, Event, Pressed, Released
-from ivsd.inputs.event_devices import Wanted, close, find, key_names
+from ivsd.inputs.event_devices import Wanted, close, find, key_names, not_found
 from ivsd.inputs.frames import Frame
 from ivsd.inputs.source import DeviceProblem
 from ivsd.keymaps import COMMANDS, SHIFTS
@@ -99,8 +100,10 @@ class KeyDevice:
     def _typed_problems(self) -> Iterator[None]:
         try:
             yield
-        except OSError as e:  # ENODEV, at any moment
-            raise DeviceProblem(f"{self.name}: the device is gone ({e.strerror})") from None
+        except OSError as e:  # at any moment
+            if e.errno == errno.ENODEV:
+                raise DeviceProblem(not_found(self.name, self._wanted)) from None
+            raise DeviceProblem(f"{self.name}: it cannot be used: {e.strerror}") from None
 
     def _take(self, event: evdev.InputEvent) -> Iterator[Event]:
         at = event.sec + event.usec / 1e6

@@ -181,7 +181,12 @@ def find(name: str, wanted: Wanted, *, keys: set[str], numbers: bool) -> evdev.I
         raise DeviceProblem(
             f"{name}: {described.path} ({described.name}) fits {wanted}, but has no {missing[0]}"
         )
-    raise DeviceProblem(f"{name}: not found ({wanted}){forbidden}")
+    raise DeviceProblem(f"{not_found(name, wanted)}{forbidden}")
+
+
+def not_found(name: str, wanted: Wanted) -> str:
+    """Say that a device is not here, or not any more: one sentence, so that it is told once."""
+    return f"{name}: not found ({wanted})"
 
 
 def _number(path: Path) -> tuple[int, str]:

@@ -16,6 +16,7 @@ BADGE_GAP_S = 0.08  # decision 23: a longer gap ends the frame of a badge
 SHORTEST_BADGE = 4
 LONGEST = 64  # characters; no badge has more
 PIN_IDLE_S = 10.0  # a PIN left half-typed is not the next person's
+AFTER_LOSS_S = 2.0  # who sees that keys were lost stops, and begins anew
 
 DIGITS = frozenset("0123456789ABCDEF")  # some readers write hexadecimal
 SEPARATORS = frozenset(",:;/- ")  # between facility code and number (ivsd.notation)
@@ -24,6 +25,7 @@ CORRECT = "KEY_BACKSPACE"
 CLEAR = frozenset({"KEY_ESC", "KEY_DELETE"})
 
 NOT_WHOLE = "the number was not read whole: hold the badge to the reader again"
+KEYS_LOST = "keys were lost: type the PIN from its beginning"
 WRONG_NOTATION = (
     "the number is not written as the reader's notation says: ivsd badge shows how it is"
 )
@@ -120,7 +122,9 @@ class Frame:
         """When `expire` has something to do; None while nothing is being entered."""
         if not (self._text or self._spoilt or self._spoilt_pin):
             return None
-        return self._last_at + (PIN_IDLE_S if self._waits_for_enter else BADGE_GAP_S)
+        if not self._waits_for_enter:
+            return self._last_at + BADGE_GAP_S
+        return self._last_at + (AFTER_LOSS_S if self._spoilt_pin else PIN_IDLE_S)
 
     def expire(self, at: float) -> Scanned | Misread | None:
         """End a badge without Enter, or forget a PIN that was left half-typed."""
@@ -162,6 +166,8 @@ class Frame:
         self._spoilt_pin = spoilt_pin and not entered
         if not text:  # somebody waits for an answer, though all that was typed is lost
             return Misread(self._reader, at) if spoilt and entered else None
+        if spoilt and not self._badges:
+            return Misread(self._reader, at, KEYS_LOST)
         if spoilt or len(text) > LONGEST:  # a stuck key, a bar code: its tail may be a number
             return Misread(self._reader, at)
         if badge:

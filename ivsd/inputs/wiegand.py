@@ -87,7 +87,7 @@ class WiegandReader(Source):
             raise DeviceProblem(f"{self.name}: {problem}") from problem
         now = self._clock()
         self._frames.restart(now)
-        self._pin.key(_KEYS[CLEAR], now)
+        self._pin.clear()
 
     def fileno(self) -> int:
         """Descriptor that becomes readable at a pulse; raises DeviceProblem when not open."""
@@ -147,7 +147,7 @@ class WiegandReader(Source):
             case Rejected(bits, why):
                 if self._accepted.is_key(bits):
                     # Without it the digits would be another PIN, which could be somebody's.
-                    self._pin.key(_KEYS[CLEAR], at)
+                    self._pin.spoil(at)
                     why = KEY_UNREAD
                 yield Misread(self.name, at, why)
 

@@ -178,6 +178,13 @@ def systemd_journal(root_log: logging.Logger, monkeypatch: pytest.MonkeyPatch) -
     return handler
 
 
+def test_a_line_in_the_journal_is_the_sentence_alone(systemd_journal: Journal) -> None:
+    """Level and name are fields there; the wording is what `journalctl` shows."""
+    logging.getLogger("ivsd").error("room %s is gone", 4)
+    (record,) = systemd_journal.records
+    assert systemd_journal.format(record) == "room 4 is gone"
+
+
 def test_without_systemd_python_the_journal_gets_plain_lines(
     root_log: logging.Logger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ import gpiod
 from gpiod.line import Edge
 
 from ivsd.events import Disturbed, Event, Misread, NumberKind, Scanned
-from ivsd.inputs.frames import PIN_IDLE_S, WRONG_NOTATION
+from ivsd.inputs.frames import AFTER_LOSS_S, KEYS_LOST, PIN_IDLE_S, WRONG_NOTATION
 from ivsd.inputs.source import DeviceProblem
 from ivsd.inputs.wiegand import WiegandReader
 from ivsd.inputs.wiegand_formats import KEY_UNREAD
@@ -244,7 +244,7 @@ def test_a_badge_that_is_not_read_leaves_the_pin_as_it_is(header: FakeChip) -> N
 
 
 @pytest.mark.parametrize("bits", [4, 8])
-def test_a_key_that_is_not_read_is_told_and_the_digits_before_it_are_dropped(
+def test_a_key_that_is_not_read_is_told_and_the_rest_is_no_other_pin(
     header: FakeChip, bits: int
 ) -> None:
     door = Door(header, keypad=True, pins=True)
@@ -253,7 +253,17 @@ def test_a_key_that_is_not_read_is_told_and_the_digits_before_it_are_dropped(
     events = door.wait()
     assert told(events) == [KEY_UNREAD]
     assert totals(events) == [("rejected frames", 1)]
+    assert told(keys(door, "34#")) == [KEYS_LOST]
     assert told(keys(door, "1234#")) == ["pin 1234"]
+
+
+def test_who_sees_that_a_key_was_not_read_stops_and_types_the_pin_again(header: FakeChip) -> None:
+    door = Door(header, keypad=True, pins=True, pin_length=4)
+    keys(door, "12")
+    door.send(sender.key(13))
+    assert told(door.wait()) == [KEY_UNREAD]
+    door.now += AFTER_LOSS_S
+    assert told([*door.reader.expire(door.now), *keys(door, "1234")]) == ["pin 1234"]
 
 
 def test_a_key_with_a_lost_edge_is_told(header: FakeChip) -> None:

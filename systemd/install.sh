@@ -1,0 +1,72 @@
+#!/bin/sh
+# `make install`: the product as a service of this machine. Debian 12 or 13, Raspberry Pi OS.
+# Typed again it upgrades; what is in /etc/ivsd is never changed. pip's own settings hold, so that
+# PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER installs from a folder of wheels.
+set -eu
+cd "$(dirname "$0")/.."
+prefix=/opt/ivsd
+python=/usr/bin/python3  # Debian's own: the service cannot read one in somebody's home
+
+if [ "$(id -u)" != 0 ]; then
+    echo "ivsd: only root can install it; type: sudo make install" >&2
+    exit 1
+fi
+umask 022
+# With these a pip in the venv, and its build tools there, are not needed.
+sh .ci/debian-packages.sh python3-pip python3-setuptools python3-wheel
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "ivsd needs Python 3.11 or newer; $("$python" --version) is too old" >&2
+    exit 1
+}
+
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+pip() {
+    "$python" -m pip "$@" --quiet --disable-pip-version-check
+}
+
+# From a copy: pip writes beside the sources, and would take along what an old build left there.
+cp -R ivsd setup.cfg pyproject.toml README.md LICENSE "$copy"
+pip wheel --no-deps --no-build-isolation --wheel-dir "$copy" "$copy"
+wheel=$(echo "$copy"/ivsd-*.whl)
+
+# It breaks when Debian's Python becomes a newer one, and is not whole when an install was ended.
+"$prefix/bin/python" -c 'import yaml' 2>/dev/null || {
+    rm -rf "$prefix"
+    "$python" -m venv --without-pip "$prefix"
+}
+was_there=$([ ! -e "$prefix/bin/ivsd" ] || echo yes)
+install_wheel() {
+    pip --python "$prefix/bin/python" install --no-compile --constraint constraints.txt "$@"
+}
+# What is built from C is built here only where pip finds no wheels of it.
+install_wheel --only-binary evdev,systemd-python "$wheel[appliance]" 2>/dev/null || {
+    sh .ci/debian-packages.sh gcc libc6-dev linux-libc-dev python3-dev pkg-config libsystemd-dev
+    install_wheel "$wheel[appliance]"
+}
+# pip takes a wheel of the same version for the same.
+[ -z "$was_there" ] || install_wheel --force-reinstall --no-deps "$wheel"
+"$prefix/bin/python" -m compileall -q -j 0 "$prefix/lib"  # the service cannot write there
+ln -sf "$prefix/bin/ivsd" /usr/local/bin/ivsd
+
+install -D -m 644 systemd/ivsd.sysusers.conf /etc/sysusers.d/ivsd.conf
+install -D -m 644 systemd/60-ivsd.rules /etc/udev/rules.d/60-ivsd.rules
+install -D -m 644 systemd/ivsd.service /usr/local/lib/systemd/system/ivsd.service
+systemd-sysusers /etc/sysusers.d/ivsd.conf
+
+install -d -m 750 -o root -g ivsd /etc/ivsd
+for file in ivsd.yaml cards.yaml; do
+    [ -e "/etc/ivsd/$file" ] || install -m 640 -o root -g ivsd "config/$file" "/etc/ivsd/$file"
+done
+
+systemctl --quiet enable ivsd
+if [ -d /run/systemd/system ]; then
+    systemctl daemon-reload
+    udevadm control --reload
+    udevadm trigger --action=change --subsystem-match=gpio --subsystem-match=leds
+    systemctl try-restart ivsd  # an upgrade; the first time there is nothing to restart
+fi
+
+echo "ivsd is installed, and starts with this machine from now on."
+echo "Edit /etc/ivsd/ivsd.yaml: the server, its account, the room; then buttons, readers and lights."
+echo "Then type: sudo ivsd check && sudo systemctl restart ivsd"

@@ -1,0 +1,56 @@
+"""Every scenario file that fits into real time, played by real devices on the installed product."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ivsd.demo.scenario import Scenario, play, read
+from tests.appliance.machine import Machine
+from tests.appliance.rig import Rig
+from tests.appliance.stage import ApplianceStage, patient
+
+FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.scenario"))
+
+STALL_S, ATTEMPTS = 0.05, 3
+"""A machine that stood still for so long cannot keep a scenario's time: that one is repeated."""
+
+NOT_ON_DEVICES: dict[str, str] = {}
+"""Scenarios that real devices cannot play, and why."""
+
+
+@pytest.fixture(scope="module")
+def rig(machine: Machine) -> Iterator[Rig]:
+    rig = Rig(machine)
+    yield rig
+    rig.close()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_scenario_on_real_devices(rig: Rig, path: Path) -> None:
+    scenario = read(path)
+    if why := scenario.headers.get("pure-only", NOT_ON_DEVICES.get(path.stem)):
+        pytest.skip(why)
+    for attempt in range(1, ATTEMPTS + 1):
+        failures, lines = play_once(rig, scenario)
+        if not failures or rig.longest_s < STALL_S:
+            break
+        stall = f"the machine stood still for {rig.longest_s * 1000:.0f} ms"
+        warnings.warn(f"{path.stem}, attempt {attempt}: {stall}", stacklevel=1)
+    assert not failures, "\n".join([*failures, *lines])
+
+
+def play_once(rig: Rig, scenario: Scenario) -> tuple[list[str], list[str]]:
+    """Play a scenario; return what did not come true, and all that was done and seen."""
+    lines: list[str] = []
+    with ApplianceStage(rig, scenario) as stage:
+        began = stage.now()
+
+        def say(at: float, text: str) -> None:
+            lines.append(f"{at:8.3f}  {text}")
+
+        failures = play(patient(scenario), stage, say)
+        return failures, [*lines, *stage.report(began)]
