@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,7 +40,6 @@ UNIT_DROP_IN = "[Service]\\nLogRateLimitIntervalSec=0\\n"
 DROP_IN = "/run/systemd/system/ivsd.service.d/ivsd-stress.conf"
 
 FIELDS = "MESSAGE,IVSD_CONTROL,IVSD_ACTION,IVSD_OUTCOME,IVSD_REASON,IVSD_AFTER_MS"
-PREFIX = re.compile(r"[A-Z]+:ivsd[a-z_.]*:")  # what logging.basicConfig puts before a line
 GAP_S = 0.07  # a longer pause ends a badge
 WITHIN_S = 15.0
 """How long anything may take that has no limit of its own: the machine is emulated."""
@@ -321,7 +319,7 @@ class Box:
         assert self._journal.stdout is not None
         for raw in self._journal.stdout:
             fields = json.loads(raw)
-            text = PREFIX.sub("", str(fields.get("MESSAGE")))
+            text = str(fields.get("MESSAGE"))
             line = Line(int(fields["__MONOTONIC_TIMESTAMP"]) / 1e6, text, fields)
             with self._news:
                 self._lines.append(line)
