@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # What evdev and systemd-python are built with; both come as source only.
 BUILD_PACKAGES := gcc libc6-dev linux-libc-dev python3-dev pkg-config libsystemd-dev
 
-.PHONY: help demo test test-appliance check docs venv venv-all bench soak clean install uninstall
+.PHONY: help demo test test-appliance check docs venv venv-all bench bench-appliance soak clean install uninstall
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -29,6 +29,9 @@ check: $(VENV)/.appliance  ## style and types
 
 bench: $(VENV)/.appliance  ## measure: press latency, light latency, start, memory, idle CPU
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-appliance: $(VENV)/.appliance  ## measure in a virtual machine: kernel to request to lamp, wake-ups
+	@$(BIN)/python -m tests.bench.appliance $(ARGS)
 
 soak: EXAMPLES ?= 10000
 soak: $(VENV)/.appliance  ## a million events, 100,000 through the daemon, 10,000 stories: all must add up

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ivsd.config import CARDS, ConfigError, load, load_cards_beside, password
-from ivsd.config.schema import CardEntry, Config, Keyboard, Role
+from ivsd.config.schema import CardEntry, Config, Keyboard, Role, WiegandReader
 from ivsd.connect import session_for
 from ivsd.events import DeviceLost, Event, Misread, NumberKind, Scanned
 from ivsd.hardware import RealHardware, form_of
@@ -38,7 +38,7 @@ def badge(path: Path, *, typed: bool) -> int:
     except ConfigError as e:
         print(e)
         return 1
-    reader: Keyboard | None = None
+    reader: Keyboard | WiegandReader | None = None
     if typed:
         print("Swipe the badge at a reader that types into this terminal.")
         text = _one_line()
@@ -73,18 +73,19 @@ def _one_line() -> str:
         return ""
 
 
-def _swipe(config: Config) -> tuple[Keyboard | None, str]:
+def _swipe(config: Config) -> tuple[Keyboard | WiegandReader | None, str]:
     """Read one badge at one of the configured readers, as it types it; "" when none came."""
-    readers = {
-        keyboard.name: replace(keyboard, notation=None)
-        for keyboard in config.inputs.keyboards
-        if keyboard.role in (Role.BADGE, Role.AUTO)
-    }
+    roles = (Role.BADGE, Role.AUTO)
+    typing = [keyboard for keyboard in config.inputs.keyboards if keyboard.role in roles]
+    wired = [reader for reader in config.inputs.wiegand if reader.role in roles]
+    both: list[Keyboard | WiegandReader] = [*typing, *wired]
+    readers = {reader.name: reader for reader in both}
     if not readers:
-        print("No badge reader is under inputs.keyboards; --typed reads one that types here.")
+        print("No badge reader is under inputs; --typed reads one that types here.")
         return None, ""
     happened: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    inputs = replace(config.inputs, keyboards=list(readers.values()), buttons=[])
+    as_typed = [replace(keyboard, notation=None) for keyboard in typing]
+    inputs = replace(config.inputs, keyboards=as_typed, wiegand=wired, buttons=[])
     thread = Reader(RealHardware().sources(inputs, None), happened.put)
     thread.start()
     print(f"Hold the badge to a reader within {WAIT_S:g} s ({', '.join(readers)}).")
@@ -92,8 +93,7 @@ def _swipe(config: Config) -> tuple[Keyboard | None, str]:
         name, text = _first_badge(happened)
     finally:
         thread.stop(STOP_S)
-    found = next((one for one in config.inputs.keyboards if one.name == name), None)
-    return found, text
+    return readers.get(name), text
 
 
 def _first_badge(happened: queue.SimpleQueue[Event]) -> tuple[str, str]:
@@ -106,24 +106,25 @@ def _first_badge(happened: queue.SimpleQueue[Event]) -> tuple[str, str]:
         if isinstance(event, Scanned) and event.kind is NumberKind.BADGE:
             return event.reader, event.number.reveal()
         if isinstance(event, Misread):
-            print("That was not read whole: hold it to the reader again.")
+            print(f"{event.reader}: {event.why}")
         if isinstance(event, DeviceLost):
             print(event.problem)
 
 
 def describe(
     text: str,
-    reader: Keyboard | None,
+    reader: Keyboard | WiegandReader | None,
     config: Config,
     cards: Sequence[CardEntry],
     users: Iterable[User] | None,
 ) -> Iterator[str]:
     """Yield what there is to say of a badge that was read as `text`; None: VALT says nothing."""
     owners = _Owners(users)
-    declared = form_of(reader.notation) if reader is not None else None
+    declared = _declared(reader)
     valt = form_of(config.badges.notation)
     number = convert(text, declared, valt)
-    yield f"{reader.name if reader else 'The reader'} typed  {text}"
+    wrote = "sent, its bits as a number," if isinstance(reader, WiegandReader) else "typed"
+    yield f"{reader.name if reader else 'The reader'} {wrote}  {text}"
     if number is None:
         yield f"That is no number in {declared}, or cannot be written in {valt}."
     else:
@@ -151,8 +152,16 @@ def describe(
     for reading, form, value, named in hits:
         yield f"With these lines of ivsd.yaml it is the badge of {named}:"
         yield f"  badges: {{notation: {_key(sized(form, value))}}}"
-        there = f"{{notation: {_key(sized(reading, value))}}}"
-        yield f"  and at the reader, under inputs.keyboards: {there}"
+        if not isinstance(reader, WiegandReader):  # its bits have no notation
+            there = f"{{notation: {_key(sized(reading, value))}}}"
+            yield f"  and at the reader, under inputs.keyboards: {there}"
+
+
+def _declared(reader: Keyboard | WiegandReader | None) -> Form | None:
+    """Return how this reader writes, as far as the file says it."""
+    if isinstance(reader, WiegandReader):
+        return Form(Notation.DECIMAL)
+    return form_of(reader.notation) if reader is not None else None
 
 
 class _Owners:

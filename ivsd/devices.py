@@ -145,15 +145,21 @@ def _astray(inputs: Inputs, found: Sequence[EventDevice]) -> Iterator[str]:
 
 def _live() -> int:
     try:
-        from ivsd.inputs.event_devices import watch
+        from ivsd.inputs.event_devices import close, opened, watch
     except ImportError as e:
         print(NO_EXTRA.format(e.name))
+        return 1
+    try:
+        for device, _ in opened():
+            close(device)
+    except PermissionError as e:
+        print(e.strerror)
         return 1
     print("Press any key or swipe a badge; Ctrl-C ends it. While ivsd runs it has its devices")
     print("for itself alone: systemctl stop ivsd")
     never, _hold = os.pipe()  # Ctrl-C ends it, and nothing else
     for device, key in watch(never):
-        typed = sign(Keymap.US, key, shift=False)
+        typed = sign(Keymap.US, key)
         print(f"  {device.path} {device.name}: {key}{f'  “{typed}”' if typed else ''}", flush=True)
     return 0
 
@@ -197,6 +203,7 @@ def _leds() -> Iterator[str]:
     for name in names:
         again = re.sub(r"^input[0-9]+::", "input*::", name)  # numbered anew at each plug
         kind = ", kind: rgb" if (LEDS / name / "multi_index").exists() else ""
-        yield f"  - {{name: LAMP, devices: [{json.dumps(again)}]{kind}}}"
+        grab = "" if again == name else "  # and grab: false at that keyboard"
+        yield f"  - {{name: LAMP, devices: [{json.dumps(again)}]{kind}}}{grab}"
     if not names:
         yield "  none"

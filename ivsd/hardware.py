@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ivsd.config.schema import (
     Button,
+    End,
     Inputs,
     Keyboard,
     LampConfig,
@@ -29,7 +30,7 @@ from ivsd.inputs.frames import Frame
 from ivsd.inputs.reader import News
 from ivsd.inputs.source import DeviceProblem, Source
 from ivsd.inputs.virtual import VirtualHands
-from ivsd.notation import Form, Notation, convert
+from ivsd.notation import FACILITY_BITS, Form, Notation, convert
 from ivsd.outputs.lamp import Colour, Lamp, LampProblem
 from ivsd.outputs.led_class import LedClassLamp, Stopped
 from ivsd.outputs.patterns import BUZZER, LEDS, LIGHT_LANGUAGE, ONE_LAMP, Look, Pattern, steps_of
@@ -93,6 +94,7 @@ class RealHardware:
             keymap=keyboard.keymap,
             prefix=keyboard.prefix,
             suffix=keyboard.suffix,
+            has_end=keyboard.end is End.ENTER,
         )
         return KeyDevice(
             keyboard.name,
@@ -123,7 +125,7 @@ class RealHardware:
             badges=reader.role is not Role.PIN,
             pins=reader.role is not Role.BADGE,
             pin_length=reader.pin_length,
-            as_valt=form.write,
+            as_valt=partial(_written, form),
         )
 
     def _button(self, button: Button) -> Source:
@@ -204,6 +206,13 @@ def _led_class_lamp(lamp: LampConfig) -> LedClassLamp:
         times = (round(s * 1000) for _, s in (lit, *dark)) if dark else (None, None)
         stopped = Stopped(colour if lit[0] else Colour.OFF, *times)
     return LedClassLamp(lamp.name, lamp.devices, lamp.colours or None, stopped=stopped)
+
+
+def _written(form: Form, badge: int) -> str | None:
+    """Write a badge of a Wiegand reader; None when it could be written like another one."""
+    if form.notation is Notation.FACILITY and badge >> FACILITY_BITS:
+        return None
+    return form.write(badge)
 
 
 def wanted_of(match: Match) -> Wanted:

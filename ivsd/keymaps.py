@@ -21,10 +21,14 @@ class Keymap(StrEnum):
 
 
 SHIFTS = frozenset({"KEY_LEFTSHIFT", "KEY_RIGHTSHIFT"})
-COMMANDS = frozenset(
-    f"KEY_{side}{name}" for side in ("LEFT", "RIGHT") for name in ("CTRL", "ALT", "META")
-)
-"""While one of these is down no key types a sign: a reader's Ctrl+J is a line feed, and no J."""
+CONTROLS = frozenset({"KEY_LEFTCTRL", "KEY_RIGHTCTRL", "KEY_LEFTMETA", "KEY_RIGHTMETA"})
+ALTS = frozenset({"KEY_LEFTALT", "KEY_RIGHTALT"})
+MODIFIERS = SHIFTS | CONTROLS | ALTS
+
+CONTROL = "\N{NULL}"
+"""What any key types with Ctrl: a reader's Ctrl+J is a line feed, and no J."""
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+"""What any key types with Alt: readers can write so, too, but not so that we can read it."""
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _NUMPAD = {f"KEY_KP{digit}": str(digit) for digit in range(10)} | {
@@ -72,6 +76,12 @@ def _table(keymap: Keymap) -> dict[tuple[str, bool], str]:
 _TABLES = {keymap: _table(keymap) for keymap in Keymap}
 
 
-def sign(keymap: Keymap, key: str, *, shift: bool) -> str | None:
-    """Return the sign that a key types, letters as capitals; None for a key that types none."""
-    return _TABLES[keymap].get((key, shift))
+def sign(keymap: Keymap, key: str, held: frozenset[str] | None = None) -> str | None:
+    """Return the sign that a key types, letters as capitals; None for a key that types none.
+
+    `held` is the kind of modifier that is down: SHIFTS, CONTROLS, ALTS or none.
+    """
+    typed = _TABLES[keymap].get((key, held is SHIFTS))
+    if typed is None or held is None or held is SHIFTS:
+        return typed
+    return CONTROL if held is CONTROLS else UNKNOWN

@@ -10,6 +10,7 @@ from ivsd.config.schema import Config, Inputs, Keyboard, Match, Role, WiegandRea
 from ivsd.inputs.wiegand_formats import settings_problem
 from ivsd.notation import width_problem
 
+LONGEST_KEY_GAP_MS = 40
 _KEY_NAME = re.compile(r"(KEY|BTN)_[A-Z0-9_]+")
 
 
@@ -49,7 +50,7 @@ def _check_keyboard(checked: Checked[Config], at: str, keyboard: Keyboard) -> No
         checked.complain(f"{at}.notation", text)
     if keyboard.role is Role.KEYS and not keyboard.keys:
         checked.complain(f"{at}.keys", "is missing: role keys needs key -> control")
-    for key in ("notation", "prefix", "suffix"):
+    for key in ("notation", "prefix", "suffix", "end"):
         if keyboard.role in (Role.PIN, Role.KEYS) and checked.has(f"{at}.{key}"):
             checked.complain(f"{at}.{key}", f"is about badges, and role {keyboard.role} takes none")
     for name, control in keyboard.keys.items():
@@ -68,6 +69,9 @@ def _check_wiegand(checked: Checked[Config], at: str, reader: WiegandReader) -> 
         checked.complain(f"{at}.raw_bits", "is given in place of formats: keep one of them")
     elif problem := settings_problem(reader.formats, reader.raw_bits):
         checked.complain(f"{at}.{'formats' if reader.raw_bits is None else 'raw_bits'}", problem)
+    if reader.role is not Role.BADGE and reader.gap_ms > LONGEST_KEY_GAP_MS:
+        text = f"must be at most {LONGEST_KEY_GAP_MS} where somebody types: two keys would be one"
+        checked.complain(f"{at}.gap_ms", text)
     if reader.role is Role.BADGE and reader.pin_length is not None:
         checked.complain(f"{at}.pin_length", "is about PINs, and role badge takes none")
 

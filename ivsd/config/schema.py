@@ -209,6 +209,15 @@ class Role(StrEnum):
     AUTO = "auto"
 
 
+class End(StrEnum):
+    """How a reader ends a number."""
+
+    ANY = "any"
+    """Enter, Tab or nothing but a pause."""
+    ENTER = "enter"
+    """Always Enter or Tab: what ends otherwise was cut off."""
+
+
 @dataclass(frozen=True)
 class Match:
     path: Path | None = key("its file, best one of /dev/input/by-id/", None)
@@ -228,6 +237,7 @@ class Keyboard:
     keymap: Keymap = key("the country that a reader is set to: us, de or fr", Keymap.US)
     prefix: str = key("what a reader types before every number", "")
     suffix: str = key("what it types behind, before Enter", "")
+    end: End = key("how it ends a number: enter (or Tab, always) or any", End.ANY)
     keys: dict[str, str] = key("key -> control, such as KEY_KPPLUS: marker", factory=dict)
     grab: bool = key("take it for ivsd alone, so that nothing is typed elsewhere", True)
 

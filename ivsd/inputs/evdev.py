@@ -20,7 +20,7 @@ from ivsd.events import Disturbed, Event, Pressed, Released
 from ivsd.inputs.event_devices import Wanted, close, find, key_names, not_found
 from ivsd.inputs.frames import Frame
 from ivsd.inputs.source import DeviceProblem
-from ivsd.keymaps import COMMANDS, SHIFTS
+from ivsd.keymaps import ALTS, CONTROLS, SHIFTS
 
 KEY_UP, KEY_DOWN = 0, 1  # 2 is auto-repeat, which is no press
 EVIOCSCLOCKID = 0x400445A0  # linux/input.h: which clock stamps the events of this descriptor
@@ -54,8 +54,9 @@ class KeyDevice:
         self._clock = clock
         self._device: evdev.InputDevice | None = None
         self._held: set[int] = set()  # codes of all keys that are down
-        self._down: dict[int, str] = {}  # code -> control, of those that we have seen go down
+        self._down: dict[int, Pressed] = {}  # of those that we have seen go down
         self._losing = False  # the kernel has dropped events, and is not done yet
+        self._lost_at: float | None = None  # when it was done; nobody has looked what it means
         self._losses = 0
 
     def open(self) -> None:
@@ -67,6 +68,7 @@ class KeyDevice:
         self._device = find(self.name, self._wanted, keys=set(self._keys), numbers=numbers)
         self._down.clear()
         self._grabbed = self._losing = False
+        self._lost_at = None
         with self._typed_problems():
             # The wall clock, evdev's default, jumps when the box learns the time.
             fcntl.ioctl(self._device.fd, EVIOCSCLOCKID, struct.pack("i", time.CLOCK_MONOTONIC))
@@ -90,6 +92,8 @@ class KeyDevice:
                     break
                 for event in waiting:
                     yield from self._take(event)
+                if self._lost_at is not None:  # after the rest, which is older than the answer
+                    yield from self._resynchronise(self._lost_at)
             self._try_to_grab()
 
     def _opened(self) -> evdev.InputDevice:
@@ -111,7 +115,11 @@ class KeyDevice:
             self._losing = True
         elif self._losing:  # linux, event-codes.rst: all up to the next report is in pieces
             if event.type == ecodes.EV_SYN and event.code == ecodes.SYN_REPORT:
-                yield from self._resynchronise(at)
+                self._losing, self._lost_at = False, at
+                self._losses += 1
+                yield Disturbed(self.name, LOST, self._losses, at)
+                if self._frame is not None:
+                    self._frame.spoil(at)
         elif event.type == ecodes.EV_KEY and event.value in (KEY_UP, KEY_DOWN):
             yield from self._key(event.code, event.value == KEY_DOWN, at)
 
@@ -136,13 +144,14 @@ class KeyDevice:
         control = next((self._keys[name] for name in names if name in self._keys), None)
         if control is not None:
             if down:
-                self._down[code] = control
-                yield Pressed(control, at)
+                self._down[code] = Pressed(control, at)
+                yield self._down[code]
             elif self._down.pop(code, None) is not None:
                 yield Released(control, at)
-        elif down and self._frame is not None and not self._holds(COMMANDS):
+        elif down and self._frame is not None:
+            held = next((kind for kind in (ALTS, CONTROLS, SHIFTS) if self._holds(kind)), None)
             for name in names:
-                if number := self._frame.key(name, at, shift=self._holds(SHIFTS)):
+                if number := self._frame.key(name, at, held):
                     yield number
 
     def _holds(self, keys: frozenset[str]) -> bool:
@@ -154,14 +163,13 @@ class KeyDevice:
         A key that is down now, and whose press was lost, is not made up: it may have been down
         for an hour.
         """
-        self._losing = False
-        self._losses += 1
-        yield Disturbed(self.name, LOST, self._losses, at)
+        self._lost_at = None
         self._ask_what_is_held()
         if self._frame is not None:
             self._frame.spoil(max(at, self._clock()))
         for code in sorted(set(self._down) - self._held):
-            yield Released(self._down.pop(code), at)
+            pressed = self._down.pop(code)
+            yield Released(pressed.control, max(at, pressed.at))
 
     def _ask_what_is_held(self) -> None:
         """Ask the kernel, which forgets all key events that are waiting (evdev_handle_get_val)."""

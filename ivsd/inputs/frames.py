@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ivsd.events import Misread, NumberKind, Scanned
-from ivsd.keymaps import Keymap, sign
+from ivsd.keymaps import CONTROL, Keymap, sign
 from ivsd.valt.model import Secret
 
 BADGE_GAP_S = 0.08  # decision 23: a longer gap ends the frame of a badge
+HAND_GAP_S = 0.03  # no hand types keys in such short succession, and a reader most do
 SHORTEST_BADGE = 4
 LONGEST = 64  # characters; no badge has more
 PIN_IDLE_S = 10.0  # a PIN left half-typed is not the next person's
@@ -41,7 +42,8 @@ def number_in(text: str, prefix: str = "", suffix: str = "") -> str:
     The `;` and `?` around the number of a magnetic stripe need no prefix and suffix. No other
     sign is left out: under a wrong keymap two badges would become one.
     """
-    text, prefix, suffix = text.upper(), prefix.upper(), suffix.upper()
+    text = text.strip(CONTROL).upper()
+    prefix, suffix = prefix.upper(), suffix.upper()
     if not (text.startswith(prefix) and text.endswith(suffix)):
         raise ValueError(WRONG_ENDS)
     text = text[len(prefix) : len(text) - len(suffix)]
@@ -59,7 +61,8 @@ class Frame:
     `badges` and `pins` say what the device may deliver; with both, at least four characters in a
     row without any gap of 80 ms are a badge, everything else a PIN. A PIN is whole at Enter, or at
     `pin_length` places. `as_valt` writes a badge's number as VALT has it, and returns None for a
-    text that is no number of this reader. `keymap`, `prefix` and `suffix` say how it types.
+    text that is no number of this reader. `keymap`, `prefix` and `suffix` say how it types, and
+    `has_end` that it ends every number with Enter or Tab.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Frame:
         keymap: Keymap = Keymap.US,
         prefix: str = "",
         suffix: str = "",
+        has_end: bool = False,
     ) -> None:
         self._reader = reader
         self._badges = badges
@@ -81,8 +85,10 @@ class Frame:
         self._as_valt = as_valt
         self._keymap = keymap
         self._ends = prefix, suffix
+        self._has_end = has_end
         self._text = ""
         self._run = 0  # where in the text the last row without a gap begins
+        self._is_rapid = True  # no hand types this row
         self._last_at = float("-inf")
         self._spoilt = False  # the row
         self._spoilt_pin = False
@@ -96,8 +102,13 @@ class Frame:
         """Keys were lost: what is left of this number might be somebody else's."""
         self._spoilt, self._spoilt_pin, self._last_at = self._badges, self._pins, at
 
-    def key(self, name: str, at: float, *, shift: bool = False) -> Scanned | Misread | None:
-        """Take a key that went down; return the number that it completes, if it does."""
+    def key(
+        self, name: str, at: float, held: frozenset[str] | None = None
+    ) -> Scanned | Misread | None:
+        """Take a key that went down; return the number that it completes, if it does.
+
+        `held` is the kind of modifier that is down (ivsd.keymaps).
+        """
         finished = self.expire(at)
         if name in ENTER:
             return finished or self._finish(at, entered=True)
@@ -106,9 +117,11 @@ class Frame:
         elif name == CORRECT:
             self._text = self._text[:-1]
             self._run = len(self._text)  # no reader corrects itself: this is a hand
-        elif (typed := sign(self._keymap, name, shift=shift)) is not None:
+        elif (typed := sign(self._keymap, name, held)) is not None:
             if at >= self._last_at + BADGE_GAP_S:
-                self._run = len(self._text)
+                self._run, self._is_rapid = len(self._text), True
+            elif at >= self._last_at + HAND_GAP_S:
+                self._is_rapid = False
             self._text = (self._text + typed)[: LONGEST + 1]
             self._spoilt_pin = self._spoilt_pin or (self._spoilt and self._pins)
         else:
@@ -139,8 +152,13 @@ class Frame:
     @property
     def _waits_for_enter(self) -> bool:
         """A hand's digits wait for Enter; so does anything that may still become a PIN."""
-        row_ends = self._is_badge or self._is_full or (self._spoilt and not self._by_hand)
-        return self._pins and not row_ends
+        row_ends = self._is_badge or self._is_full or self._is_piece
+        return self._pins and not row_ends and (not self._spoilt or self._by_hand)
+
+    @property
+    def _is_piece(self) -> bool:
+        """Whether this is what a reader read of a badge that only brushed it."""
+        return self._badges and self._is_rapid and len(self._text) - self._run >= 2
 
     @property
     def _by_hand(self) -> bool:
@@ -159,9 +177,10 @@ class Frame:
 
     def _finish(self, at: float, *, entered: bool) -> Scanned | Misread | None:
         """End the number: `entered` if a hand can have meant that, else by its gap alone."""
-        text, badge = self._text, self._is_badge
+        text, badge = self._text.strip(CONTROL), self._is_badge
+        piece = self._is_piece and not entered
         spoilt = self._spoilt or (self._spoilt_pin and not badge)
-        row, spoilt_pin = text[self._run :], self._spoilt_pin
+        row, spoilt_pin = self._text[self._run :], self._spoilt_pin
         self.clear()
         self._spoilt_pin = spoilt_pin and not entered
         if not text:  # somebody waits for an answer, though all that was typed is lost
@@ -170,12 +189,14 @@ class Frame:
             return Misread(self._reader, at, KEYS_LOST)
         if spoilt or len(text) > LONGEST:  # a stuck key, a bar code: its tail may be a number
             return Misread(self._reader, at)
-        if badge:
+        if badge and (entered or not self._has_end):
             return self._badge(row, at)
-        if not self._pins:
+        if badge or piece or not self._pins:
             return Misread(self._reader, at)  # a partial read: it must not join the next swipe
         pin = _pin_in(text)
-        return Scanned(self._reader, NumberKind.PIN, Secret(pin), at) if pin else None
+        if not pin:
+            return Misread(self._reader, at, OTHER_SIGNS)
+        return Scanned(self._reader, NumberKind.PIN, Secret(pin), at)
 
     def _badge(self, text: str, at: float) -> Scanned | Misread:
         try:
@@ -189,7 +210,7 @@ class Frame:
 
     def clear(self) -> None:
         """Forget what was entered so far."""
-        self._text, self._run = "", 0
+        self._text, self._run, self._is_rapid = "", 0, True
         self._spoilt = self._spoilt_pin = False
 
 

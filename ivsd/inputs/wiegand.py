@@ -136,6 +136,7 @@ class WiegandReader(Source):
         at = ended.at
         match ended.what:
             case Badge(number):
+                self._pin.clear()  # somebody else's, or given up
                 valt = self._as_valt(number)
                 if valt is None:
                     yield Misread(self.name, at, WRONG_NOTATION)

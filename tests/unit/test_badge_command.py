@@ -551,7 +551,7 @@ def test_a_misread_badge_is_told_and_the_next_one_counts(
     at_reader(Misread("reader", 1.0), scanned("0004711001"))
     assert main(["badge", str(write(url=server.url))]) == 0
     out = capsys.readouterr().out
-    assert "not read whole: hold it to the reader again" in out
+    assert "the number was not read whole: hold the badge to the reader again" in out
     assert ALICE in out
 
 
@@ -590,7 +590,7 @@ def test_without_a_reader_in_the_file_it_says_what_else_there_is(
     path.write_text(VALT.format(url="http://127.0.0.1:1"))
     assert main(["badge", str(path)]) == 1
     assert capsys.readouterr().out == (
-        "No badge reader is under inputs.keyboards; --typed reads one that types here.\n"
+        "No badge reader is under inputs; --typed reads one that types here.\n"
     )
     assert hardware.inputs is None
 
@@ -615,3 +615,22 @@ def test_a_declared_notation_that_does_not_fit_hides_no_other_one(write: Write) 
 def test_a_number_that_is_found_as_it_is_needs_no_other_letters(write: Write) -> None:
     for text, number in (("0004711001", "0004711001"), ("0047E259", "0047E259")):
         assert not any("small" in line for line in told(text, write(), users(alice=number)))
+
+
+# -- Wiegand readers ------------------------------------------------------------------------------
+
+
+def test_a_wiegand_badge_is_shown_as_the_door_sends_it(tmp_path: Path) -> None:
+    text = (
+        'valt: {url: "https://valt.example.com", username: u, password: p}\nroom: 4\n'
+        "badges: {notation: {form: hex, digits: 8}}\n"
+        "inputs: {wiegand: [{name: front door, data0: 20, data1: 21}]}\n"
+    )
+    path = tmp_path / "ivsd.yaml"
+    path.write_text(text)
+    config = load(path)
+    (reader,) = config.inputs.wiegand
+    lines = list(describe("12345678", reader, config, [], None))
+    assert lines[0] == "front door sent, its bits as a number,  12345678"
+    assert lines[1] == "For VALT it is  00BC614E"
+    assert not any("inputs.keyboards" in line for line in lines)

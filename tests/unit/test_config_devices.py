@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ivsd.config import ConfigError, load
-from ivsd.config.schema import Config, Role
-from ivsd.hardware import RealHardware, switch_off
+from ivsd.config.schema import Config, End, Role
+from ivsd.hardware import RealHardware, _written, switch_off
 from ivsd.inputs.wiegand_formats import DEFAULT_FORMATS
 from ivsd.keymaps import Keymap
+from ivsd.notation import Form, Notation
 from ivsd.outputs.lamp import Colour, Lamp, LampProblem
 from ivsd.outputs.led_class import LedClassLamp
 from ivsd.outputs.player import Fixture
@@ -44,17 +46,20 @@ def problem(read: Read, text: str) -> tuple[str, str]:
 
 
 def test_a_reader_says_how_it_types(read: Read) -> None:
-    reader = "{name: r, match: {name: x}, keymap: fr, prefix: '%', suffix: '?'}"
+    reader = "{name: r, match: {name: x}, keymap: fr, prefix: '%', suffix: '?', end: enter}"
     (keyboard,) = read(f"inputs: {{keyboards: [{reader}]}}").inputs.keyboards
     assert (keyboard.keymap, keyboard.prefix, keyboard.suffix) == (Keymap.FR, "%", "?")
+    assert keyboard.end is End.ENTER
 
 
 @pytest.mark.parametrize("role", ["pin", "keys"])
-@pytest.mark.parametrize("key", ["prefix", "suffix"])
+@pytest.mark.parametrize("key", ["prefix", "suffix", "end"])
 def test_what_a_badge_has_around_it_is_nothing_for_a_keypad(
     read: Read, role: str, key: str
 ) -> None:
-    keyboard = f"{{name: k, match: {{name: x}}, role: {role}, keys: {{KEY_A: record}}, {key}: '%'}}"
+    keyboard = (
+        f"{{name: k, match: {{name: x}}, role: {role}, keys: {{KEY_A: record}}, {key}: enter}}"
+    )
     where, text = problem(read, f"inputs: {{keyboards: [{keyboard}]}}")
     assert (where, text) == (
         f"inputs.keyboards.1.{key}",
@@ -90,6 +95,7 @@ def test_a_wiegand_reader_needs_its_two_lines_only(read: Read) -> None:
         ("formats: [34, 35]", "formats", "name the one that the reader sends"),
         ("raw_bits: 8", "raw_bits", "16"),
         ("pin_length: 4", "pin_length", "role badge takes none"),
+        ("role: pin, gap_ms: 41", "gap_ms", "at most 40 where somebody types"),
         ("gap_ms: 1", "gap_ms", "2"),
         ("data1: 20", "data1", "line 20 of gpiochip0 is used by inputs.wiegand.1.data0, too"),
     ],
@@ -101,6 +107,13 @@ def test_what_a_wiegand_reader_cannot_be_is_told(
     where, text = problem(read, f"inputs: {{wiegand: [{{name: r, {lines}, {more}}}]}}")
     assert where == f"inputs.wiegand.1.{key}"
     assert says in text
+
+
+def test_two_long_badges_that_a_facility_code_writes_alike_are_no_badge() -> None:
+    as_valt = partial(_written, Form(Notation.FACILITY))
+    assert as_valt(0xABCDEF) == "17152719"
+    assert as_valt(0x55ABCDEF) is None
+    assert _written(Form(Notation.DECIMAL), 0x55ABCDEF) == str(0x55ABCDEF)
 
 
 def test_a_line_of_a_reader_is_no_button_s(read: Read) -> None:

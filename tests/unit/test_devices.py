@@ -216,7 +216,14 @@ def test_keys_are_shown_live_with_what_they_type(
         yield device(4, "Pad"), "KEY_RECORD"
 
     monkeypatch.setattr(event_devices, "watch", watch)
+    monkeypatch.setattr(event_devices, "opened", lambda: iter(()))
     assert main(["devices", "--live"]) == 0
     out = capsys.readouterr().out
     assert "/dev/input/event3 Reader: KEY_KP5  “5”\n" in out
     assert "/dev/input/event4 Pad: KEY_RECORD\n" in out
+
+
+def test_live_says_why_nothing_would_be_shown(box: SimpleNamespace, capsys: Capture) -> None:
+    box.forbidden = 2
+    assert main(["devices", "--live"]) == 1
+    assert "is the user in the group input?" in capsys.readouterr().out

@@ -216,6 +216,21 @@ def test_lost_events_leave_no_key_stuck(machine: Machine) -> None:
     assert events[2:] == [Disturbed("door", "lost events", 1, 11.0), Released("record", 11.0)]
 
 
+def test_a_key_that_came_up_while_the_kernel_was_asked_is_not_stuck(machine: Machine) -> None:
+    """What was read with the loss is older than the kernel's answer, which forgets what waits."""
+    device, source = plug(machine), make(KEY_R="record")
+    source.open()
+    device.dropped()
+    device.key("KEY_R", 1, 11.25)
+    device.down = []  # it is up again, and nobody will tell
+    events: list[Event] = list(source.read())
+    assert events == [
+        Disturbed("door", "lost events", 1, 11.0),
+        Pressed("record", 11.25),
+        Released("record", 11.25),
+    ]
+
+
 def test_a_number_with_lost_keys_is_nobody_s_and_the_next_one_is_read(machine: Machine) -> None:
     device, source = plug(machine), make()
     source.open()

@@ -160,8 +160,8 @@ STREAMS: list[tuple[str, str, dict[str, Any], list[str]]] = [
     ("stuck_key", "auto", {}, []),
     ("stuck_key", "keys", {"keys": {"KEY_7": "marker"}}, ["press marker", "release marker"]),
     ("partial_3_then_full", "badge", {}, ["misread", BADGE]),
-    ("partial_3_then_full", "auto", {}, [BADGE]),
-    ("partial_3_then_full", "auto", {"pin_length": 4}, [BADGE]),
+    ("partial_3_then_full", "auto", {}, ["misread", BADGE]),
+    ("partial_3_then_full", "auto", {"pin_length": 4}, ["misread", BADGE]),
     ("two_swipes_200_ms", "badge", {}, [BADGE, OTHER]),
     ("two_swipes_200_ms", "auto", {}, [BADGE, OTHER]),
     ("card_left", "badge", {}, [BADGE] * 4),  # whether that is one visit is the controller's

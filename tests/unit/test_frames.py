@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ivsd.events import Misread, NumberKind, Scanned
 from ivsd.inputs.frames import WRONG_ENDS, Frame
-from ivsd.keymaps import Keymap
+from ivsd.keymaps import ALTS, CONTROLS, SHIFTS, Keymap
 from ivsd.notation import Form, Notation, convert
 from ivsd.valt.model import Secret
 
@@ -230,8 +230,27 @@ def test_a_number_typed_faster_than_a_hand_can_is_a_badge() -> None:
 
 
 def test_one_gap_of_80_ms_makes_it_a_pin() -> None:
-    typist = both().type("258", FAST).wait(0.073).type("0", FAST, "ENTER")
+    typist = both().type("258", 0.07).wait(0.073).type("0", FAST, "ENTER")
     assert typist.numbers == [(PIN, "2580")]
+
+
+def test_a_badge_that_only_brushed_the_reader_is_told_and_joins_no_pin() -> None:
+    typist = both().type("123", FAST).wait(0.081)
+    assert (typist.numbers, typist.misread) == ([], 1)
+    assert typist.type("2580", SLOW, "ENTER").numbers == [(PIN, "2580")]
+
+
+def test_one_key_alone_may_be_the_begin_of_a_pin() -> None:
+    assert both().type("2", FAST).type("580", SLOW, "ENTER").numbers == [(PIN, "2580")]
+
+
+@pytest.mark.parametrize("make", [keypad, both])
+def test_a_pin_without_any_digit_is_told(make: Callable[[], Typist]) -> None:
+    typist = make()
+    for name in ("KEY_G", "KEY_DOT", "KEY_ENTER"):
+        typist.wait(SLOW)
+        typist._keep(typist.frame.key(name, typist.now))
+    assert (typist.numbers, typist.misread) == ([], 1)
 
 
 def test_a_number_by_hand_is_a_pin_and_waits_for_enter() -> None:
@@ -241,9 +260,34 @@ def test_a_number_by_hand_is_a_pin_and_waits_for_enter() -> None:
 
 
 def test_three_fast_digits_are_too_few_for_a_badge() -> None:
-    typist = both().type("258", FAST).wait(0.5)
-    assert typist.numbers == []
-    assert typist.type("", FAST, "ENTER").numbers == [(PIN, "258")]
+    assert both().type("258", FAST, "ENTER").numbers == [(PIN, "258")]
+
+
+def test_a_reader_that_always_ends_with_enter_gives_no_piece_of_a_badge() -> None:
+    frame = Frame("door", badges=True, pins=False, has_end=True)
+    typist = reader()
+    typist.frame = frame
+    typist.type("00047", FAST).wait(0.09).type("11001", FAST).wait(0.5)
+    assert (typist.numbers, typist.misread) == ([], 2)
+    assert typist.type("0004711001", FAST, "TAB").numbers == [(BADGE, "0004711001")]
+
+
+def test_keys_with_alt_are_told_and_those_with_ctrl_are_no_signs() -> None:
+    for held, misread in ((ALTS, 1), (CONTROLS, 0)):
+        typist = reader()
+        for digit in "0004711001":
+            typist.wait(FAST)
+            typist._keep(typist.frame.key(f"KEY_KP{digit}", typist.now, held))
+        typist._keep(typist.frame.key("KEY_ENTER", typist.now))
+        assert (typist.numbers, typist.misread) == ([], misread)
+
+
+def test_a_key_with_ctrl_in_the_middle_leaves_no_hole() -> None:
+    typist = reader().type("0004", FAST)
+    typist._keep(typist.frame.key("KEY_7", typist.now + FAST, CONTROLS))
+    typist.now += FAST
+    typist.type("11001", FAST, "ENTER")
+    assert (typist.numbers, typist.misread) == ([], 1)
 
 
 def test_a_corrected_number_is_a_hands() -> None:
@@ -453,7 +497,7 @@ def test_a_badge_of_three_places_between_its_marks_is_not_whole() -> None:
 def test_shift_makes_the_digits_of_a_reader_that_is_set_to_france() -> None:
     frame = Frame("door", badges=True, pins=False, keymap=Keymap.FR)
     for place, digit in enumerate("0004711001"):
-        assert frame.key(f"KEY_{digit}", FAST * place, shift=True) is None
+        assert frame.key(f"KEY_{digit}", FAST * place, SHIFTS) is None
     assert frame.key("KEY_ENTER", 0.1) == Scanned("door", BADGE, Secret("0004711001"), 0.1)
 
 

@@ -66,14 +66,14 @@ CASES = [
 def test_a_key_types_what_is_printed_on_it(
     keymap: Keymap, key: str, shift: int, printed: str
 ) -> None:
-    assert sign(keymap, key, shift=bool(shift)) == printed
+    assert sign(keymap, key, SHIFTS if shift else None) == printed
 
 
 @pytest.mark.parametrize("keymap", Keymap)
 def test_every_digit_and_every_hexadecimal_letter_can_be_typed(keymap: Keymap) -> None:
     keys = [key for row in ROWS for key in row]
     for shift in (False, True):
-        typed = {sign(keymap, key, shift=shift) for key in keys}
+        typed = {sign(keymap, key, SHIFTS if shift else None) for key in keys}
         assert set("ABCDEF") <= typed
         assert set("0123456789") <= typed or shift is not (keymap is Keymap.FR)
 
@@ -81,16 +81,17 @@ def test_every_digit_and_every_hexadecimal_letter_can_be_typed(keymap: Keymap) -
 @pytest.mark.parametrize("keymap", Keymap)
 def test_no_two_keys_of_the_rows_type_the_same_sign(keymap: Keymap) -> None:
     for shift in (False, True):
-        typed = [sign(keymap, key, shift=shift) for row in ROWS for key in row]
+        typed = [sign(keymap, key, SHIFTS if shift else None) for row in ROWS for key in row]
         assert len(set(typed)) == len(typed)
 
 
 @pytest.mark.parametrize("shift", [False, True])
 @pytest.mark.parametrize("keymap", Keymap)
 def test_the_number_block_types_the_same_everywhere(keymap: Keymap, shift: bool) -> None:
-    assert [sign(keymap, f"KEY_KP{n}", shift=shift) for n in range(10)] == list("0123456789")
+    held = SHIFTS if shift else None
+    assert [sign(keymap, f"KEY_KP{n}", held) for n in range(10)] == list("0123456789")
     names = ["KPSLASH", "KPASTERISK", "KPMINUS", "KPPLUS"]
-    assert [sign(keymap, f"KEY_{name}", shift=shift) for name in names] == ["/", "*", "-", "+"]
+    assert [sign(keymap, f"KEY_{name}", held) for name in names] == ["/", "*", "-", "+"]
 
 
 @pytest.mark.parametrize(
@@ -99,8 +100,8 @@ def test_the_number_block_types_the_same_everywhere(keymap: Keymap, shift: bool)
 )  # fmt: skip
 @pytest.mark.parametrize("keymap", Keymap)
 def test_a_key_that_types_no_sign_types_none(keymap: Keymap, key: str) -> None:
-    assert sign(keymap, key, shift=False) is None
-    assert sign(keymap, key, shift=True) is None
+    assert sign(keymap, key) is None
+    assert sign(keymap, key, SHIFTS) is None
 
 
 @pytest.mark.parametrize(
@@ -108,8 +109,8 @@ def test_a_key_that_types_no_sign_types_none(keymap: Keymap, key: str) -> None:
 )
 def test_the_key_left_of_the_1_types_a_sign(keymap: Keymap, signs: str) -> None:
     """A scanner's prefix is often ~, for no text begins so."""
-    assert sign(keymap, "KEY_GRAVE", shift=False) == signs[0]
-    assert sign(keymap, "KEY_GRAVE", shift=True) in (signs[1], None)
+    assert sign(keymap, "KEY_GRAVE") == signs[0]
+    assert sign(keymap, "KEY_GRAVE", SHIFTS) in (signs[1], None)
 
 
 def test_shift_is_either_of_the_two_keys() -> None:
@@ -168,12 +169,14 @@ def test_what_is_no_number_is_told_why(text: str, prefix: str, suffix: str, why:
 def _typed(number: str, typist: Keymap, reader: Keymap) -> str:
     """Return what a reader set to one country gives under another one's keymap."""
     keys = {
-        sign(typist, key, shift=shift): (key, shift)
+        sign(typist, key, SHIFTS if shift else None): (key, shift)
         for shift in (True, False)
         for row in ROWS
         for key in row
     }
-    signs = [sign(reader, key, shift=shift) for key, shift in map(keys.__getitem__, number)]
+    signs = [
+        sign(reader, key, SHIFTS if shift else None) for key, shift in map(keys.__getitem__, number)
+    ]
     assert all(signs)
     return "".join(filter(None, signs))
 

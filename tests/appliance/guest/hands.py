@@ -75,7 +75,7 @@ class Keyboard:
 
     def leds(self) -> list[tuple[float, str, int]]:
         """Return what the kernel has told the LEDs since the last time."""
-        told = []
+        told: list[tuple[float, str, int]] = []
         while True:
             try:
                 raw = os.read(self._device.fd, INPUT_EVENT.size)
