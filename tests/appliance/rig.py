@@ -131,6 +131,7 @@ class Rig:
         self._ahead_s = 0.0
         self._glimpses: dict[str, list[Glimpse]] = {}
         self._until = 0.0
+        self.repeats = 0  # of scenarios, because the machine stood still
         self.longest_s = 0.0
         """The longest time without a look at the lamps."""
         self._lines: list[Line] = []

@@ -15,8 +15,9 @@ from tests.appliance.stage import ApplianceStage, patient
 
 FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.scenario"))
 
-STALL_S, ATTEMPTS = 0.05, 3
-"""A machine that stood still for so long cannot keep a scenario's time: that one is repeated."""
+STALL_S, ATTEMPTS, MOST_REPEATS = 0.05, 3, 10
+"""A machine that stood still for so long cannot keep a scenario's time: that one is repeated. Not
+many are: else a fault that shows now and then would be taken for the machine's."""
 
 NOT_ON_DEVICES: dict[str, str] = {}
 """Scenarios that real devices cannot play, and why."""
@@ -36,8 +37,9 @@ def test_scenario_on_real_devices(rig: Rig, path: Path) -> None:
         pytest.skip(why)
     for attempt in range(1, ATTEMPTS + 1):
         failures, lines = play_once(rig, scenario)
-        if not failures or rig.longest_s < STALL_S:
+        if not failures or rig.longest_s < STALL_S or rig.repeats >= MOST_REPEATS:
             break
+        rig.repeats += 1
         stall = f"the machine stood still for {rig.longest_s * 1000:.0f} ms"
         warnings.warn(f"{path.stem}, attempt {attempt}: {stall}", stacklevel=1)
     assert not failures, "\n".join([*failures, *lines])

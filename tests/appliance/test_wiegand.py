@@ -26,7 +26,7 @@ CAROLS_PIN = "2580"  # of the simulator's sample world
 FORMATS = (26, 34, 37)
 READERS = {"front": (20, 21), "back": (22, 23), "side": (24, 25)}
 PAD = (26, 27)
-FRAMES = 60
+FRAMES, ROUNDS = 60, 5
 LATE_MS = 8.0
 """After 15 ms the rest of a frame is another one, by chance perhaps of a length that exists."""
 SPACING_MS = 170.0
@@ -50,7 +50,7 @@ def _frames() -> list[tuple[str, int, int]]:
 
 
 ALL_FRAMES = _frames()
-BOTH = {"idle": (0, ALL_FRAMES[:FRAMES]), "both processors busy": (2, ALL_FRAMES[FRAMES:])}
+BOTH = {"idle": ALL_FRAMES[:FRAMES], "busy": ALL_FRAMES[FRAMES:]}
 
 
 def configuration() -> str:
@@ -144,10 +144,26 @@ def sent(lines: tuple[int, int], bits: list[int], period_ms: float, then_ms: flo
     return [*pulses[:-1], (pulses[-1][0], then_ms)]
 
 
-@pytest.mark.parametrize(("loops", "frames"), BOTH.values(), ids=BOTH)
-def test_every_frame_is_read_right_or_rejected(
+def test_every_format_is_read_and_no_frame_wrong(box: Box, sender: Sender) -> None:
+    """How many are read is the machine's affair, but of each format some must be."""
+    frames = BOTH["idle"]
+    formats: set[int] = set()
+    for _ in range(ROUNDS):
+        read = _all_are_read_right_or_rejected(box, sender, 0, frames)
+        formats |= {bits for _, bits, badge in frames if f"B{badge}" in read}
+        if formats == set(FORMATS):
+            break
+    assert formats == set(FORMATS)
+
+
+def test_no_frame_is_read_wrong_while_both_processors_are_busy(box: Box, sender: Sender) -> None:
+    _all_are_read_right_or_rejected(box, sender, 2, BOTH["busy"])
+
+
+def _all_are_read_right_or_rejected(
     box: Box, sender: Sender, loops: int, frames: list[tuple[str, int, int]]
-) -> None:
+) -> set[str]:
+    """Send all frames, with so many busy loops beside; return what was read."""
     chance = random.Random(loops)
     badges = {badge for _, _, badge in frames}
     box.set_room("recording")
@@ -177,6 +193,7 @@ def test_every_frame_is_read_right_or_rejected(
     for reader, count in missing.items():
         assert failed[reader] >= count, f"{reader}: {count} frames without a word\n{box.told()}"
     assert box.world.view(ROOM).recording == recording, "a stranger's badge has stopped it"
+    return set(read)
 
 
 def test_a_keypad_types_a_pin(box: Box, sender: Sender) -> None:
