@@ -177,17 +177,3 @@ def test_what_is_not_roots_business_is_said_in_one_line(machine: Machine) -> Non
         finally:
             machine.run("chmod 700 /root")
         assert said == f"ivsd: only root can {target} it; type: sudo make {target}\n"
-
-
-def test_an_uninstall_keeps_what_is_the_sites_own_and_the_next_install_finds_it(
-    machine: Machine,
-) -> None:
-    machine.run(f"printf '{MARK}' >> /etc/ivsd/ivsd.yaml; systemctl start ivsd")
-    machine.run("touch /var/lib/ivsd/kept; cd /root/ivsd && make uninstall")
-    assert machine.run("systemctl list-units --all --plain --no-legend 'ivsd.service'") == ""
-    assert machine.run("ls -d /opt/ivsd /usr/local/bin/ivsd 2>/dev/null", check=False) == ""
-    assert "kept" in machine.run("ls /var/lib/ivsd").split()
-    machine.run(INSTALL, timeout_s=INSTALL_WITHIN_S)
-    assert machine.run("tail -n 1 /etc/ivsd/ivsd.yaml") == MARK
-    assert machine.run("systemctl is-enabled ivsd").strip() == "enabled"
-    machine.run("rm /var/lib/ivsd/kept")

@@ -140,7 +140,7 @@ def test_two_hundred_presses_at_human_pace_end_once_each_and_every_marker_is_the
         _do(box, pressed, "keypad-key", tap("keypad", "KEY_F2", held_ms=60))  # it runs already
         _do(box, pressed, *end)
         box.wait(lambda: box.world.view(ROOM).status == "available", "no recording")
-    _do(box, pressed, "reader", swipe(STRANGER))
+    _do(box, pressed, "reader", swipe(STRANGER), after_ms=GUARD_MS)
     box.quiet()
 
     seen = Counter(line.control for line in box.outcomes(since))
