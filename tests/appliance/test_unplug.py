@@ -24,7 +24,6 @@ ALICE, CAROLS_PIN = "0004711001", "2580"  # of the simulator's sample world
 DIGITS = [f"KEY_{digit}" for digit in range(10)]
 KP_DIGITS = [f"KEY_KP{digit}" for digit in range(10)]
 
-GONE_CHIP = "ivsd-gone"
 USB_PATH = "/dev/input/by-id/usb-QEMU_QEMU_USB_Keyboard_CARD01-event-kbd"
 
 CONTROLS = """\
@@ -34,10 +33,8 @@ controls:
   load2: marker
   key: marker
   led: marker
-  other: marker
 """
 BUTTON = f"    - {{control: load1, chip: {CHIP}, line: 5}}\n"
-OTHER_BUTTON = f"    - {{control: other, chip: {GONE_CHIP}, line: 3}}\n"
 LOAD = "    - {name: load keys, match: {name: Load Keys}, role: keys, keys: {KEY_F2: load2}}\n"
 READER = '    - {name: reader, match: {id: "ffff:0035"}, role: badge}\n'
 KEYPAD = "    - {name: keypad, match: {name: Keypad}, role: pin, keys: {KEY_F1: key}}\n"
@@ -157,7 +154,6 @@ def rounds(
     name: str,
     out: Callable[[], object],
     back: Callable[[], object],
-    loss: str = "not found",
 ) -> None:
     """Unplug and plug in again, under load; `name` is how the box calls the device."""
     load = Load(box)
@@ -170,7 +166,7 @@ def rounds(
             load.press_for(5)
         began = box.now()
         out()
-        box.wait_for(began, name, loss, within_s=5)
+        box.wait_for(began, f"{name}: not found", within_s=5)
         plugged_at = box.now()
         back()
         ready = box.wait_for(plugged_at, f"{name}: ready")
@@ -181,8 +177,7 @@ def rounds(
     late_ms.sort()
     print(f"{name}: ready {late_ms[0]:.0f} to {late_ms[-1]:.0f} ms after it was plugged in")
     assert len(told) - len(problems) == ROUNDS, box.told()
-    assert sum(loss in problem for problem in problems) == ROUNDS, box.told()
-    assert len(problems) <= 2 * ROUNDS, f"told again and again: {sorted(set(problems))}"
+    assert len(problems) == ROUNDS, box.told()
     assert late_ms[len(late_ms) // 2] <= PLUGGED_WITHIN_S * 1000, late_ms
     assert late_ms[-1] <= HELD_UP_WITHIN_S * 1000, late_ms
     assert box.pid() == pid
@@ -195,9 +190,8 @@ def rounds(
 def loaded(box: Box) -> Box:
     """The box with all kinds of devices, running."""
     plug_all(box)
-    box.hands.do("chip", label=GONE_CHIP, lines=8, names={})
-    everything = configured(BUTTON + OTHER_BUTTON, LOAD + READER + KEYPAD + LIT, LAMP)
-    box.start(everything, [*BY_LOAD, "button other", "reader", "keypad", "lit keys"])
+    everything = configured(BUTTON, LOAD + READER + KEYPAD + LIT, LAMP)
+    box.start(everything, [*BY_LOAD, "reader", "keypad", "lit keys"])
     return box
 
 
@@ -227,20 +221,6 @@ def _leds(box: Box) -> list[tuple[str, int]]:
     return [(name, value) for _, name, value in box.hands.do("leds", device="lit")["leds"]]
 
 
-def test_a_gpio_chip_under_load(loaded: Box) -> None:
-    hands = loaded.hands
-    rounds(
-        loaded,
-        "button other on 3",
-        lambda: hands.do("remove_chip", label=GONE_CHIP),
-        lambda: hands.do("chip", label=GONE_CHIP, lines=8, names={}),
-        loss="chip is gone",
-    )
-    since = loaded.now()
-    loaded.play([(0, "pull", GONE_CHIP, 3, "down"), (60, "pull", GONE_CHIP, 3, "up")])
-    assert loaded.answer(since, "other").outcome == "failed"  # nothing is recorded
-
-
 # -- none, order, twins, halves -------------------------------------------------------------------
 
 
@@ -250,7 +230,6 @@ def bare(box: Box) -> Box:
     for device in DEVICES:
         with suppress(HandsError):
             unplug(box, device)
-    box.hands.do("remove_chip", label=GONE_CHIP)
     since = box.start(configured(BUTTON, READER + KEYPAD + USB), ["button load1"])
     for name in ("reader", "keypad", "usb"):
         box.wait_for(since, f"{name}: not found")

@@ -770,30 +770,6 @@ def no_edge_is_lost_while_they_are_read_in_time(bench: Bench) -> None:
     same((watcher.levels, pin.lost_edges), ([1, 0] * EDGE_BUFFER, 0))
 
 
-@check
-def a_chip_that_is_removed_is_gone_for_its_pins_only(bench: Bench) -> None:
-    # The kernel writes a warning about lines that are still held; that is what is tried here.
-    gone = bench.closing(SimChip(f"{LABEL}-gone", f"{LABEL}-gone", 4, {}))
-    pin, driven = (bench.pin(number, f"{LABEL}-gone") for number in (1, 2))
-    watcher = Watcher()
-    pin.when_changed = watcher.changed
-    driven.output_with_state(True)
-    other, _ = watched(bench, 4)
-    gone.close()
-    # Kernel 6.1 does not wake an epoll for this, but whoever asks is told.
-    assert select.select([pin.fileno()], [], [], SOON_S)[0], "the descriptor says nothing"
-    for act in (pin.dispatch, lambda: pin.state, lambda: setattr(driven, "state", 0)):
-        with raises(LineProblem, f"{LABEL}-gone", "its chip is gone"):
-            act()
-    pin.close()
-    driven.close()
-    with raises(LineProblem, f"no GPIO chip {LABEL}-gone", f"{bench.path} ({LABEL})"):
-        _ = pin.state
-    same(watcher.told, [])
-    bench.pull(4, UP)
-    assert dispatch(other), "a pin of another chip tells nothing any more"
-
-
 def hangs(signum: int, frame: object) -> None:
     """End a check that waits for ever."""
     raise TimeoutError(f"not done after {CHECK_S} s")
