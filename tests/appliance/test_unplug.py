@@ -15,7 +15,7 @@ from tests.appliance.hands import Hands, HandsError, Step, tap, typed
 if TYPE_CHECKING:
     from tests.appliance.machine import Machine
 
-ROUNDS = 20
+ROUNDS = 15
 PLUGGED_WITHIN_S, HELD_UP_WITHIN_S = 1.0, 5.0
 """Mostly; and when the host holds the machine up."""
 STEADY_S = 0.035  # surely longer than a button's filter of 10 ms
