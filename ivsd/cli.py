@@ -206,19 +206,19 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(run=_run)
 
     check = commands.add_parser("check", help="explain what is wrong with a configuration file")
-    check.add_argument("file", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+    _takes_file(check)
     check.set_defaults(run=_check)
 
     explain = commands.add_parser(
         "explain", help="say what every control does in every state of the room"
     )
-    explain.add_argument("file", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+    _takes_file(explain)
     explain.set_defaults(run=_explain)
 
     badge = commands.add_parser(
         "badge", help="show a swiped badge in every notation, and whose it is in VALT"
     )
-    badge.add_argument("file", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+    _takes_file(badge)
     badge.add_argument(
         "--typed", action="store_true", help="the reader types into this terminal, at any computer"
     )
@@ -228,13 +228,13 @@ def _parser() -> argparse.ArgumentParser:
         "lights-off",
         help="put all lamps out, when ivsd does not run; systemd does it when it has ended",
     )
-    lights_off.add_argument("file", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+    _takes_file(lights_off)
     lights_off.set_defaults(run=_lights_off)
 
     devices = commands.add_parser(
         "devices", help="list what this box has to press and to light, as ivsd.yaml names it"
     )
-    devices.add_argument("file", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+    _takes_file(devices)
     devices.add_argument(
         "--live", action="store_true", help="show every key as it is pressed, until Ctrl-C"
     )
@@ -277,3 +277,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     simulate.set_defaults(run=_simulate)
     return parser
+
+
+def _takes_file(command: argparse.ArgumentParser) -> None:
+    """Let a command be given an ivsd.yaml; without one it takes this box's own."""
+    command.add_argument("file", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE")

@@ -45,18 +45,11 @@ def _report(inputs: Inputs) -> Iterator[str]:
 def _event_devices(inputs: Inputs) -> Iterator[str]:
     yield "Keyboards and readers that type (inputs.keyboards):"
     try:
-        from ivsd.inputs.event_devices import opened
+        from ivsd.inputs.event_devices import present
     except ImportError as e:
         yield f"  {NO_EXTRA.format(e.name)}"
         return
-    found: list[EventDevice] = []
-    forbidden = ""
-    try:
-        for device, described in opened():
-            device.close()
-            found.append(described)
-    except PermissionError as e:
-        forbidden = str(e.strerror)
+    found, forbidden = present()
     typing = [device for device in found if any(key.startswith("KEY_") for key in device.keys)]
     for device in typing:
         yield from _event_device(device, typing, inputs)
@@ -145,15 +138,13 @@ def _astray(inputs: Inputs, found: Sequence[EventDevice]) -> Iterator[str]:
 
 def _live() -> int:
     try:
-        from ivsd.inputs.event_devices import close, opened, watch
+        from ivsd.inputs.event_devices import present, watch
     except ImportError as e:
         print(NO_EXTRA.format(e.name))
         return 1
-    try:
-        for device, _ in opened():
-            close(device)
-    except PermissionError as e:
-        print(e.strerror)
+    _, forbidden = present()
+    if forbidden:
+        print(forbidden)
         return 1
     print("Press any key or swipe a badge; Ctrl-C ends it. While ivsd runs it has its devices")
     print("for itself alone: systemctl stop ivsd")

@@ -134,13 +134,16 @@ class Scanned:
     at: float
 
 
+NOT_WHOLE = "the number was not read whole: hold the badge to the reader again"
+
+
 @dataclass(frozen=True, slots=True)
 class Misread:
     """A badge or a PIN came that could not be read; `why` is a sentence."""
 
     reader: str
     at: float
-    why: str = "the number was not read whole: hold the badge to the reader again"
+    why: str = NOT_WHOLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ class Keymap(StrEnum):
 SHIFTS = frozenset({"KEY_LEFTSHIFT", "KEY_RIGHTSHIFT"})
 CONTROLS = frozenset({"KEY_LEFTCTRL", "KEY_RIGHTCTRL", "KEY_LEFTMETA", "KEY_RIGHTMETA"})
 ALTS = frozenset({"KEY_LEFTALT", "KEY_RIGHTALT"})
-MODIFIERS = SHIFTS | CONTROLS | ALTS
 
 CONTROL = "\N{NULL}"
 """What any key types with Ctrl: a reader's Ctrl+J is a line feed, and no J."""

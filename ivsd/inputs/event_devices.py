@@ -103,6 +103,18 @@ def opened(path: Path | None = None) -> Iterator[tuple[evdev.InputDevice, EventD
         raise PermissionError(errno.EACCES, forbidden_text(forbidden))
 
 
+def present() -> tuple[list[EventDevice], str]:
+    """Return all devices that may be looked at, and a sentence if others may not, else ""."""
+    found = []
+    try:
+        for device, described in opened():
+            close(device)
+            found.append(described)
+    except PermissionError as e:
+        return found, str(e.strerror)
+    return found, ""
+
+
 def close(device: evdev.InputDevice) -> None:
     """Give a device back, also one that is gone."""
     with contextlib.suppress(OSError):

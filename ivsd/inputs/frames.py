@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ivsd.events import Misread, NumberKind, Scanned
+from ivsd.events import NOT_WHOLE, Misread, NumberKind, Scanned
 from ivsd.keymaps import CONTROL, Keymap, sign
 from ivsd.valt.model import Secret
 
@@ -25,7 +25,6 @@ ENTER = frozenset({"KEY_ENTER", "KEY_KPENTER", "KEY_TAB"})
 CORRECT = "KEY_BACKSPACE"
 CLEAR = frozenset({"KEY_ESC", "KEY_DELETE"})
 
-NOT_WHOLE = "the number was not read whole: hold the badge to the reader again"
 KEYS_LOST = "keys were lost: type the PIN from its beginning"
 WRONG_NOTATION = (
     "the number is not written as the reader's notation says: ivsd badge shows how it is"

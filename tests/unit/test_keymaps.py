@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
+from ivsd.events import NOT_WHOLE
 from ivsd.inputs.frames import (
-    NOT_WHOLE,
     OTHER_SIGNS,
     WRONG_ENDS,
     number_in,
