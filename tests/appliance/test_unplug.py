@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -318,25 +318,30 @@ def test_half_a_number_never_joins_the_next(bare: Box) -> None:
     bare.set_room("available")
 
 
-def test_a_real_usb_keyboard(bare: Box) -> None:
+@pytest.mark.parametrize("port", ["4", "1.2"], ids=["on a socket", "behind a hub"])
+def test_a_real_usb_keyboard(bare: Box, port: str) -> None:
     monitor = bare.machine.monitor
-    for _ in range(3):
-        plugged_at = bare.now()
-        monitor("device_add usb-kbd,id=card,bus=xhci.0,serial=CARD01")
-        try:
-            ready = bare.wait_for(plugged_at, "usb: ready")
-            print(f"usb: ready {(ready.at - plugged_at) * 1000:.0f} ms after it was plugged in")
-            bare.machine.run(f"test -e {USB_PATH}")
-            bare.set_room("available")
-            began = bare.now()
-            for key in (*CAROLS_PIN, "kp_enter"):
-                monitor(f"sendkey {key} 20")
-                bare.hands.do("now")  # one after the other
-            assert bare.answer(began, "usb").outcome == "done", bare.told()
-        finally:
-            out_at = bare.now()
-            monitor("device_del card")
-        bare.wait_for(out_at, "usb: not found")
+    with ExitStack() as plugged:
+        if "." in port:
+            monitor("device_add usb-hub,id=hub,bus=xhci.0,port=1")
+            plugged.callback(monitor, "device_del hub")
+        for _ in range(3):
+            plugged_at = bare.now()
+            monitor(f"device_add usb-kbd,id=card,bus=xhci.0,port={port},serial=CARD01")
+            try:
+                ready = bare.wait_for(plugged_at, "usb: ready")
+                print(f"usb: ready {(ready.at - plugged_at) * 1000:.0f} ms after it was plugged in")
+                bare.machine.run(f"test -e {USB_PATH}")
+                bare.set_room("available")
+                began = bare.now()
+                for key in (*CAROLS_PIN, "kp_enter"):
+                    monitor(f"sendkey {key} 20")
+                    bare.hands.do("now")  # one after the other
+                assert bare.answer(began, "usb").outcome == "done", bare.told()
+            finally:
+                out_at = bare.now()
+                monitor("device_del card")
+            bare.wait_for(out_at, "usb: not found")
 
 
 def test_an_equal_reader_beside_the_one_in_use_changes_nothing(bare: Box) -> None:

@@ -45,7 +45,7 @@ from ivsd.valt.sockets import exchange_deadline
 from ivsd.valt.transport import LONGEST_REPLY, HttpTransport, Reply
 
 TIMEOUT_S = 0.3
-SLACK_S = 0.5
+SLACK_S = 1.5  # a busy machine may be late by half a second; what drips takes many
 TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 CARD = "0004711001"
 
@@ -546,13 +546,15 @@ def test_the_repetition_of_a_get_has_no_deadline_of_its_own(
         number = server.connections
         server.read(sock)
         if number == 1:
-            time.sleep(TIMEOUT_S * 0.7)  # and close: the client asks again
+            time.sleep(1.5)  # and close: the client asks again
         else:
             sock.recv(1)  # for ever
 
     server = scripted(script)
-    with ends_at_the_deadline(TIMEOUT_S - SLACK_S + 0.2), pytest.raises(NoReply):
-        get(connect(server.url, timeout_s=TIMEOUT_S))
+    began = time.monotonic()
+    with pytest.raises(NoReply):
+        get(connect(server.url, timeout_s=2.0))
+    assert time.monotonic() - began < 3.0
     assert server.connections == 2
 
 
@@ -560,15 +562,16 @@ def test_a_thread_that_hangs_takes_no_time_from_the_other(
     simulate: Simulate, connect: Connect
 ) -> None:
     valt = simulate()
-    transport = connect(valt.url, timeout_s=TIMEOUT_S)
+    transport = connect(valt.url, timeout_s=2.0)
     valt.faults.add(Fault("hang", "GET /api/v3/slow"))
     with ThreadPoolExecutor(1) as other:
         hanging = other.submit(get, transport, "slow")
         began = time.monotonic()
         for _ in range(5):
             assert get(transport).status == 401
-        assert time.monotonic() - began < 0.2
-        assert isinstance(hanging.exception(2), NoReply)
+        assert not hanging.done()
+        assert time.monotonic() - began < 1.5
+        assert isinstance(hanging.exception(10), NoReply)
 
 
 @pytest.mark.parametrize("spelling", ["http://127.0.0.1:0{}", "http://127.0.0.1:{}/a/..", "idn"])
