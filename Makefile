@@ -52,7 +52,7 @@ $(VENV)/.base: $(VENV)/bin/python setup.cfg constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) --editable '.[dev,web]'
 	@touch $@
 
 # Without the compiler and headers, everything but the device packages is installed and tested.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ivsd.config import salvage
 from ivsd.controller.explain import explain
-from ivsd.events import PENDING, BoxFault, Receipt
+from ivsd.events import PENDING, BoxFault, FactoryStage, Receipt
 from ivsd.outputs.patterns import BUZZER, LIGHT_LANGUAGE, ONE_LAMP, PAUSE_S, Pattern, steps_of
 from ivsd.rules import rules_of
 from ivsd.valt.errors import LinkFault
@@ -41,6 +41,10 @@ MEANINGS: dict[str, str] = {
     LinkFault.NO_ROOM: "the server does not know the room",
     BoxFault.CONFIG: "the configuration is wrong",
     BoxFault.DEVICE: "a reader, a button, a lamp or the outbox's disk is missing",
+    FactoryStage.COUNTING: "the reset button is held: a blink a second",
+    FactoryStage.READY: "letting go now restores the factory state",
+    FactoryStage.CONFIRM: "press once more within 2 s to restore it",
+    FactoryStage.RESTORING: "the factory state is being restored",
 }
 """What each word of the light language tells a person."""
 
@@ -68,6 +72,8 @@ def lights() -> Iterator[str]:
             kind = "answer"
         elif isinstance(word, LinkFault | BoxFault):
             kind = "fault"
+        elif isinstance(word, FactoryStage):
+            kind = "reset"
         one = "dark" if ONE_LAMP[word].is_dark else ONE_LAMP[word].pattern
         heard = "silent" if BUZZER[word].is_dark else BUZZER[word].pattern
         seen = f"{look.colour}, {look.pattern}"
@@ -76,7 +82,7 @@ def lights() -> Iterator[str]:
 
 def rhythms() -> Iterator[str]:
     """Yield what the names of the rhythms stand for."""
-    names = (Pattern.SLOW, Pattern.FAST, Pattern.FLICKER, Pattern.BLIP, Pattern.LONG)
+    names = (Pattern.SLOW, Pattern.FAST, Pattern.FLICKER, Pattern.BLIP, Pattern.LONG, Pattern.TICK)
     for name in names:
         (_, lit_s), (_, dark_s) = steps_of(name)
         yield f"- {name}: {lit_s:g} s on, {dark_s:g} s off"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ivsd.appliance.settings import DEFAULT_STATE
 from ivsd.config import CARDS, ConfigError, load, load_cards_beside, password
 from ivsd.config.schema import CardEntry, Config, Keyboard, Role, WiegandReader
 from ivsd.connect import session_for
@@ -34,7 +35,7 @@ def badge(path: Path, *, typed: bool) -> int:
     try:
         config = load(path)
         cards = load_cards_beside(path, config)
-        secret = password(config, path)
+        secret = password(config, path, DEFAULT_STATE)
     except ConfigError as e:
         print(e)
         return 1

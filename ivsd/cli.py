@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ivsd import __version__
+from ivsd.appliance.control_client import SOCKET
+from ivsd.appliance.settings import DEFAULT_STATE, salvage_beside
 from ivsd.config import (
     Config,
     ConfigError,
@@ -25,8 +27,7 @@ from ivsd.config import (
 from ivsd.config.schema import CardEntry
 
 DEFAULT_CONFIG = Path("/etc/ivsd/ivsd.yaml")
-DEFAULT_STATE = Path(os.environ.get("STATE_DIRECTORY", "/var/lib/ivsd"))
-"""systemd names the folder that it has made for the service (systemd.exec, StateDirectory=)."""
+WEB_CONFIG = Path("/etc/ivsd/web.yaml")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,7 +48,10 @@ def _run(args: argparse.Namespace) -> int:
     from ivsd.daemon import Daemon
 
     journal.set_up()
-    daemon = Daemon(args.config, args.state)
+    # Only systemd's own service has such a folder; who tries it by hand keeps his file as it is.
+    daemon = Daemon(
+        args.config, args.state, owns_file="STATE_DIRECTORY" in os.environ, socket=args.socket
+    )
     signal.signal(signal.SIGTERM, lambda *_: daemon.stop())
     signal.signal(signal.SIGINT, lambda *_: daemon.stop())
     signal.signal(signal.SIGHUP, lambda *_: daemon.reload())
@@ -63,16 +67,36 @@ def _devices(args: argparse.Namespace) -> int:
 def _lights_off(args: argparse.Namespace) -> int:
     from ivsd.hardware import RealHardware, switch_off
 
-    problems = switch_off(RealHardware().fixtures(salvage(args.file).lights))
+    lights = salvage_beside(args.file, DEFAULT_STATE).lights
+    problems = switch_off(RealHardware().fixtures(lights))
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
 
 
+def _factory_default(args: argparse.Namespace) -> int:
+    from ivsd.appliance.factory import client
+
+    if not args.yes:
+        print(
+            "ivsd: it loses the configuration, the password and what waits in the outbox, and "
+            "restarts this box; add --yes",
+            file=sys.stderr,
+        )
+        return 2
+    try:
+        client.ask()
+    except client.FactoryDefaultError as e:
+        print(f"ivsd: {e}", file=sys.stderr)
+        return 1
+    print("The factory state is being restored, and this box restarts.")
+    return 0
+
+
 def _check(args: argparse.Namespace) -> int:
     config, _, problems = _read(args.file)
-    has_password = config is not None and (config.valt.password or config.valt.password_file)
-    if config is not None and has_password:
+    names_password = config is not None and (config.valt.password or config.valt.password_file)
+    if config is not None and names_password:
         try:
             password(config, args.file)
         except ConfigError as e:
@@ -81,9 +105,27 @@ def _check(args: argparse.Namespace) -> int:
         print(ConfigError(problems))
         return 1
     print(f"{args.file}: all right")
-    if not has_password:
-        print("It holds no password: the systemd credential valt-password must bring it.")
+    if not names_password:
+        print(
+            f"It holds no password: one that was moved to {DEFAULT_STATE}, or the systemd "
+            "credential valt-password, must bring it."
+        )
     return 0
+
+
+def _status(args: argparse.Namespace) -> int:
+    from ivsd.appliance.status_command import status
+
+    return status(args.socket, as_json=args.json, watch=args.watch)
+
+
+def _web(args: argparse.Namespace) -> int:
+    try:
+        from ivsd.web.serve import serve
+    except ImportError as e:
+        print(f"ivsd: the pages need the packages Flask and waitress: {e}", file=sys.stderr)
+        return 1
+    return serve(args.config, args.socket)
 
 
 def _badge(args: argparse.Namespace) -> int:
@@ -203,7 +245,29 @@ def _parser() -> argparse.ArgumentParser:
         "--state", type=Path, default=DEFAULT_STATE, metavar="FOLDER",
         help="where markers are kept that wait for the server",
     )  # fmt: skip
+    run.add_argument(
+        "--socket", type=Path, default=_own_socket(), metavar="PATH",
+        help="where ivsd status asks; systemd's service has one in its RuntimeDirectory",
+    )  # fmt: skip
     run.set_defaults(run=_run)
+
+    status = commands.add_parser(
+        "status",
+        help="say how the daemon of this box is",
+        description="Ends with 0 if all is right, 1 if something is wrong, 3 if no daemon answers "
+        "and 4 if it does not answer you: no right, or too many ask.",
+    )
+    status.add_argument("--json", action="store_true", help="for programs: one line of JSON")
+    status.add_argument(
+        "--watch", action="store_true", help="again after each change, until Ctrl-C"
+    )
+    _takes_socket(status)
+    status.set_defaults(run=_status)
+
+    web = commands.add_parser("web", help="serve this box's own page")
+    web.add_argument("--config", type=Path, default=WEB_CONFIG, metavar="FILE")
+    _takes_socket(web)
+    web.set_defaults(run=_web)
 
     check = commands.add_parser("check", help="explain what is wrong with a configuration file")
     _takes_file(check)
@@ -230,6 +294,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     _takes_file(lights_off)
     lights_off.set_defaults(run=_lights_off)
+
+    factory = commands.add_parser(
+        "factory-default", help="bring this box back to its factory state and restart it (root)"
+    )
+    factory.add_argument("--yes", action="store_true", help="really")
+    factory.set_defaults(run=_factory_default)
 
     devices = commands.add_parser(
         "devices", help="list what this box has to press and to light, as ivsd.yaml names it"
@@ -282,3 +352,14 @@ def _parser() -> argparse.ArgumentParser:
 def _takes_file(command: argparse.ArgumentParser) -> None:
     """Let a command be given an ivsd.yaml; without one it takes this box's own."""
     command.add_argument("file", type=Path, nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+
+
+def _takes_socket(command: argparse.ArgumentParser) -> None:
+    """Let a command ask another daemon than that of this box."""
+    command.add_argument("--socket", type=Path, default=SOCKET, metavar="PATH")
+
+
+def _own_socket() -> Path | None:
+    """Return where the daemon listens: in the folder that systemd has made for it, if it has."""
+    folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(folder) / SOCKET.name if folder else None

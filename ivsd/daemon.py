@@ -9,6 +9,7 @@ process, loudly: systemd starts a sound one, while a half-dead daemon would go o
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import sys
 import threading
@@ -19,17 +20,23 @@ from enum import Enum, auto
 from pathlib import Path
 
 from ivsd.appliance import journal
+from ivsd.appliance.control import Control, Desk
+from ivsd.appliance.factory import client as factory_default
 from ivsd.appliance.notify import notify
-from ivsd.config import (
-    Config,
-    ConfigError,
-    Salvaged,
-    load,
-    load_cards_beside,
-    password,
-    salvage,
+from ivsd.appliance.settings import Settings
+from ivsd.appliance.status import Status
+from ivsd.appliance.status_words import summary
+from ivsd.appliance.watchdog import Watchdog
+from ivsd.config import Config, ConfigError, Salvaged
+from ivsd.config.schema import (
+    Badges,
+    FactoryDefault,
+    Inputs,
+    Lights,
+    Recording,
+    Valt,
+    Writing,
 )
-from ivsd.config.schema import Badges, Inputs, Lights, Recording, Valt, Writing
 from ivsd.connect import session_for
 from ivsd.controller import Controller
 from ivsd.events import (
@@ -38,6 +45,8 @@ from ivsd.events import (
     DeviceForgotten,
     Drop,
     Event,
+    FactoryDefaultBegan,
+    FactoryDefaultFailed,
     Keep,
     LightView,
     MarkSent,
@@ -45,6 +54,7 @@ from ivsd.events import (
     PollNow,
     Reconfigured,
     Report,
+    RestoreFactoryState,
     Rules,
     Show,
     Tick,
@@ -52,12 +62,15 @@ from ivsd.events import (
 from ivsd.hardware import Hardware, RealHardware
 from ivsd.inputs.reader import Reader
 from ivsd.outputs.player import Player
-from ivsd.rules import rules_from, rules_of
-from ivsd.valt.link import Link, Recordings
+from ivsd.overview import Around, overview
+from ivsd.rules import hold_rules_of, rules_from, rules_of
+from ivsd.valt.link import Link, Recordings, Worker
 from ivsd.valt.model import Secret
 from ivsd.valt.outbox import OutboxThread
+from ivsd.valt.watcher import Watcher
 
 STOP_WITHIN_S = 1.5  # in all, for lamps, devices and workers together
+FACTORY_DEFAULT_WITHIN_S = 45.0  # less than the controller waits, so that a reason is told
 
 SWITCH_S = 0.0005
 """How long a thread may keep the others from Python. With the 5 ms that are usual a lamp waits for
@@ -91,12 +104,20 @@ class _Crash:
     error: BaseException | None
 
 
+@dataclass(frozen=True)
+class _Question:
+    """Somebody wants to know how it is; the loop answers."""
+
+    reply: Callable[[Status], None]
+
+
 class Daemon:
     """One box at one door.
 
     `path` is its ivsd.yaml, `state` the folder for what it must not forget. `observe` sees
     every command as it is handed out, on the daemon's thread; it is the demo's and the tests'
-    window, and must return at once.
+    window, and must return at once. `owns_file`: it may write its configuration.
+    `socket`: where it can be asked and told things; None for nowhere.
     """
 
     def __init__(
@@ -105,13 +126,18 @@ class Daemon:
         state: Path,
         hardware: Hardware | None = None,
         observe: Callable[[Command], None] = lambda command: None,
+        *,
+        owns_file: bool = False,
+        socket: Path | None = None,
     ) -> None:
         self._path = path
+        self._settings = Settings(path, state, owns_file=owns_file)
+        self._watchdog = Watchdog()
         self._hardware = hardware or RealHardware()
         self._observe = observe
-        self._queue: queue.SimpleQueue[Event | _Order | _Crash] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Event | _Order | _Crash | _Question] = queue.SimpleQueue()
         self._config: Config | None = None
-        self._inputs: tuple[Inputs, Writing | None] | None = None
+        self._inputs: tuple[Inputs, Writing | None, FactoryDefault] | None = None
         self._lights: Lights | None = None
         self._controller = Controller(Rules({}))
         self._outbox = OutboxThread(state, self.post)
@@ -121,6 +147,10 @@ class Daemon:
         self._player: Player | None = None
         self._view = LightView()
         self._status_words = ""
+        self._began_at = time.monotonic()
+        self._problems: list[str] = []
+        desk = Desk(self._ask_status, self.post, self.reload, self._hidden)
+        self._control = Control(socket, desk) if socket is not None else None
 
     # -- for other threads and signal handlers ------------------------------------------------
 
@@ -143,6 +173,8 @@ class Daemon:
         threading.excepthook = self._thread_died
         sys.setswitchinterval(SWITCH_S)
         self._outbox.start()
+        if self._control is not None:
+            self._control.start()
         self._load()
         notify("READY=1")
         deadline: float | None = None
@@ -155,17 +187,24 @@ class Daemon:
                 log.critical("thread %s died", item.thread, exc_info=item.error)
                 code = 1
                 break
+            if isinstance(item, _Question):
+                item.reply(self._status())
+                continue  # no tick: events may wait behind it
             if item is _Order.RELOAD:
                 self._load()
+                self._tell_callers()
                 item = Tick()
             assert not isinstance(item, _Order)
             deadline = self._step(item)
+            if stuck := self._watchdog.ping(self._threads):
+                journal.write_problem("stuck", f"stuck: {stuck}; systemd ends this daemon")
         self._shut_down()
         return code
 
-    def _next(self, deadline: float | None) -> Event | _Order | _Crash:
+    def _next(self, deadline: float | None) -> Event | _Order | _Crash | _Question:
         try:
-            if deadline is None:
+            deadline = min(math.inf if deadline is None else deadline, self._watchdog.due)
+            if deadline == math.inf:
                 return self._queue.get()
             return self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
@@ -173,9 +212,15 @@ class Daemon:
 
     def _step(self, event: Event) -> float | None:
         step = self._controller.step(event, time.monotonic())
+        shown = False
         for command in sorted(step.commands, key=_turn):
             self._hand_out(command)
             self._observe(command)
+            shown = shown or isinstance(command, Show)
+        if shown and not self._view.pending:
+            self._tell_status(summary(self._status()))
+        if step.commands:
+            self._tell_callers()
         return step.deadline
 
     def _hand_out(self, command: Command) -> None:
@@ -192,64 +237,106 @@ class Daemon:
                 self._view = view
                 if self._player is not None:
                     self._player.show(view)
-                if not view.pending:
-                    more = f", fault: {view.fault}" if view.fault not in ("", view.name) else ""
-                    self._tell_status(f"{view.name}{more}")
+            case RestoreFactoryState():
+                # It reads and checks a lot before it answers.
+                threading.Thread(target=self._restore, name="factory-default", daemon=True).start()
             case Report(outcome):
                 journal.write_outcome(outcome)
-            case Note(text, problem):
-                log.log(logging.WARNING if problem else logging.INFO, "%s", text)
+            case Note():
+                journal.write_note(command)
+
+    def _restore(self) -> None:
+        """Have root's part restore the factory state, and tell whether it will."""
+        try:
+            factory_default.ask(FACTORY_DEFAULT_WITHIN_S)
+        except factory_default.FactoryDefaultError as e:
+            self.post(FactoryDefaultFailed(str(e)))
+        else:
+            self.post(FactoryDefaultBegan())
 
     def _tell_status(self, words: str) -> None:
         if words != self._status_words:
             self._status_words = words
             notify(f"STATUS={words}")
 
+    # -- what others are told ----------------------------------------------------------------
+
+    def _tell_callers(self) -> None:
+        if self._control is not None:
+            self._control.changed()
+
+    def _ask_status(self, reply: Callable[[Status], None]) -> None:
+        self._queue.put(_Question(reply))
+
+    def _status(self) -> Status:
+        parts = [part for part in (self._reader, self._player) if part is not None]
+        around = Around(
+            now=time.monotonic(),
+            began_at=self._began_at,
+            path=self._path,
+            problems=self._problems,
+            config=self._config,
+            link=self._link,
+            view=self._view,
+            devices=[device for part in parts for device in part.devices],
+        )
+        return overview(self._controller.snapshot(around.now), around)
+
+    def _hidden(self) -> list[str]:
+        """List what must not be told, whatever it stands in (law 8)."""
+        secret = self._linked_by[3].reveal() if self._linked_by is not None else ""
+        return [secret, self._link.session.token if self._link is not None else ""]
+
     # -- the parts ----------------------------------------------------------------------------
 
     def _load(self) -> None:
         """Read the configuration and (re)build the parts that it changes."""
         try:
-            config = load(self._path)
-            cards = load_cards_beside(self._path, config)
-            secret = password(config, self._path)
+            read = self._settings.read()
         except ConfigError as e:
-            problems = [str(problem) for problem in e.problems]
+            self._problems = problems = [str(problem) for problem in e.problems]
             for problem in problems:
-                log.error("%s", problem)
+                journal.write_problem("config", problem)
             if self._config is None:
-                self._use_salvaged(salvage(self._path), problems)
+                self._use_salvaged(self._settings.salvage(), problems)
             else:
                 log.error("the configuration was not changed: the old one is in use")
             return
         if self._config is not None:
             log.info("the configuration was read again")
-        self._config = config
-        self._use_hardware(config.inputs, config.badges, config.lights)
-        self._use_link(config, rules_from(config, cards), secret)
+        self._config = config = read.config
+        self._problems = []
+        journal.set_room(config.room)
+        self._use_hardware(config.inputs, config.badges, config.lights, config.factory_default)
+        self._use_link(config, rules_from(config, read.cards), read.secret)
 
     def _use_salvaged(self, parts: Salvaged, problems: list[str]) -> None:
         """Come up with a wrong configuration: show it, and answer every press with it."""
-        self._use_hardware(parts.inputs, parts.badges, parts.lights)
+        held = parts.factory_default
+        self._use_hardware(parts.inputs, parts.badges, parts.lights, held)
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         rules = replace(
             rules_of(parts.controls, parts.recording, parts.badges),
+            factory_default=hold_rules_of(held),
             config_problem=f"the configuration is wrong: {problems[0]}{more}",
         )
         self._step(Reconfigured(rules, new_room=True))
 
-    def _use_hardware(self, inputs: Inputs, badges: Badges, lights: Lights) -> None:
+    def _use_hardware(
+        self, inputs: Inputs, badges: Badges, lights: Lights, held: FactoryDefault
+    ) -> None:
         if lights != self._lights:
             self._end(self._player)
             self._player = Player(self._hardware.fixtures(lights), self.post, view=self._view)
             self._player.start()
             self._lights = lights
-        if (inputs, badges.notation) != self._inputs:
+        if (inputs, badges.notation, held) != self._inputs:
             self._end(self._reader)
             sources = self._hardware.sources(inputs, badges.notation)
+            sources += self._hardware.reset_button(held)
             self._reader = Reader(sources, self.post, news=self._hardware.news())
             self._reader.start()
-            self._inputs = inputs, badges.notation
+            self._inputs = inputs, badges.notation, held
 
     def _end(self, part: Player | Reader | None) -> None:
         """Stop a part that is replaced; what was wrong with its devices is no news any more."""
@@ -268,6 +355,7 @@ class Daemon:
             link = self._new_link(config, secret)
         except OSError as e:  # the CA file has changed since it was checked
             log.error("valt.verify: %s", e)
+            self._problems = [f"valt.verify: {e}"]
             if self._link is None:
                 wrong = replace(rules, config_problem=f"valt.verify: {e}")
                 self._step(Reconfigured(wrong, new_room=True))
@@ -297,14 +385,19 @@ class Daemon:
     def _shut_down(self) -> None:
         """End every part; lamps first, so that no light stays on over a box that is off."""
         notify("STOPPING=1")
-        for part in (self._player, self._reader, self._link, self._outbox):
+        for part in (self._player, self._reader, self._link, self._outbox, self._control):
             if part is not None:
                 part.stop(STOP_WITHIN_S / 4)
 
-    def _thread_died(self, args: threading.ExceptHookArgs) -> None:
+    @property
+    def _threads(self) -> list[Player | Reader | OutboxThread | Control | Worker | Watcher]:
+        """The threads that must be sound; those of a part that was replaced are none of them."""
         link_threads = self._link.threads if self._link is not None else ()
-        ours = (self._player, self._reader, self._outbox, *link_threads)
-        if args.thread is not None and args.thread in ours:
+        all_of_them = (self._player, self._reader, self._outbox, self._control, *link_threads)
+        return [thread for thread in all_of_them if thread is not None]
+
+    def _thread_died(self, args: threading.ExceptHookArgs) -> None:
+        if args.thread is not None and args.thread in self._threads:
             self._queue.put(_Crash(args.thread.name, args.exc_value))
         else:
             threading.__excepthook__(args)

@@ -90,6 +90,21 @@ STRANGER = Card()
 """A badge that is not in the table: VALT alone knows whose it is."""
 
 
+FACTORY_DEFAULT = "factory_default"
+"""The control that is held for the factory state, where it has a line of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRules:
+    """What must be held for the factory state, and how."""
+
+    controls: frozenset[str] = frozenset({FACTORY_DEFAULT})
+    """All of them together; those that do something else, too, do it when they come up."""
+    hold_s: float = 10.0
+    confirm: bool = False
+    """Whether one of them must be pressed once more after that."""
+
+
 class StopProtection(StrEnum):
     """What it takes to stop a recording by the press of a button."""
 
@@ -122,6 +137,8 @@ class Released:
 
     control: str
     at: float
+    was_seen: bool = True
+    """False where its event was lost: nobody knows when it really came up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +302,29 @@ class NotKept:
     problem: str
 
 
+# -- events: the factory default --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FactoryDefaultAsked:
+    """Somebody with the right to it wants the factory state; `source` is where from."""
+
+    source: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FactoryDefaultBegan:
+    """The factory state is being restored; this box restarts."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactoryDefaultFailed:
+    """The factory state is not restored, and nothing was changed; `problem` is a sentence."""
+
+    problem: str
+
+
 # -- events: the clock and the configuration --------------------------------------------------
 
 
@@ -331,6 +371,8 @@ class Rules:
     """The box's own table of badges."""
     server: str = ""
     """Which server, in a form that stays the same as long as its recordings' ids do."""
+    factory_default: HoldRules | None = None
+    """None where this box has nothing to hold for it."""
     config_problem: str = ""
     """A sentence; set when the configuration is wrong, then no press can be carried out."""
 
@@ -362,6 +404,9 @@ Event = (
     | OutboxLost
     | Kept
     | NotKept
+    | FactoryDefaultAsked
+    | FactoryDefaultBegan
+    | FactoryDefaultFailed
     | Tick
     | Reconfigured
 )
@@ -489,6 +534,14 @@ class Drop:
     id: int
 
 
+# -- commands: the factory default --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreFactoryState:
+    """Have this box restored; `FactoryDefaultBegan` or `FactoryDefaultFailed` follows."""
+
+
 # -- commands: what people get to see ---------------------------------------------------------
 
 
@@ -498,6 +551,15 @@ class BoxFault(StrEnum):
     CONFIG = "config"
     DEVICE = "device"
     STARTING = "starting"
+
+
+class FactoryStage(StrEnum):
+    """How far somebody is who wants the factory state."""
+
+    COUNTING = "reset_counting"
+    READY = "reset_ready"
+    CONFIRM = "reset_confirm"
+    RESTORING = "restoring"
 
 
 class Receipt(StrEnum):
@@ -527,6 +589,8 @@ class LightView:
     fault: str = BoxFault.STARTING
     locked: bool = False
     """The room is locked while it records, and somebody has asked for the status."""
+    reset: FactoryStage | None = None
+    """Goes before all else: a hand is on it."""
     receipt: Receipt | None = None
     receipt_no: int = 0
     """Counts the receipts, so that two equal ones in a row are two."""
@@ -539,6 +603,8 @@ class LightView:
         lamps blink it in between. A link that is lost while a press is pending says more than
         the flicker does.
         """
+        if self.reset is not None:
+            return self.reset.value
         if self.room is not None:
             steady = RoomState.LOCKED if self.locked else self.room
             return PENDING if self.pending else steady.value
@@ -580,12 +646,23 @@ class Report:
     outcome: Outcome
 
 
+class About(StrEnum):
+    """What a line of the journal is about, where people look for such lines."""
+
+    LINK_LOST = "link_lost"
+    LINK_BACK = "link_back"
+    DEVICE_LOST = "device_lost"
+    DEVICE_READY = "device_ready"
+    ELSE = "else"
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """Write a line to the journal that answers no press; `problem` for a warning."""
 
     text: str
     problem: bool = False
+    about: About = About.ELSE
 
 
-Command = Ask | PollNow | Keep | MarkSent | Drop | Show | Report | Note
+Command = Ask | PollNow | Keep | MarkSent | Drop | RestoreFactoryState | Show | Report | Note

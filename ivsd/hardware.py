@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ivsd.config.schema import (
     Button,
     End,
+    FactoryDefault,
     Inputs,
     Keyboard,
     LampConfig,
@@ -25,7 +26,7 @@ from ivsd.config.schema import (
     WiegandReader,
     Writing,
 )
-from ivsd.events import Event
+from ivsd.events import FACTORY_DEFAULT, Event
 from ivsd.inputs.frames import Frame
 from ivsd.inputs.reader import News
 from ivsd.inputs.source import DeviceProblem, Source
@@ -48,6 +49,8 @@ class Hardware(Protocol):
 
     def sources(self, inputs: Inputs, valt: Writing | None) -> list[Source]: ...
 
+    def reset_button(self, reset: FactoryDefault) -> list[Source]: ...
+
     def news(self) -> News | None: ...
 
     def fixtures(self, lights: Lights) -> list[Fixture]: ...
@@ -66,6 +69,13 @@ class RealHardware:
             *(self._wiegand(reader, valt) for reader in inputs.wiegand),
             *(self._button(button) for button in inputs.buttons),
         ]
+
+    def reset_button(self, reset: FactoryDefault) -> list[Source]:
+        """Build the button that is held for the factory state, where there is one."""
+        if reset.line is None:
+            return []
+        wiring = reset.line, reset.chip, reset.pull, reset.active, reset.bounce_ms
+        return [self._button(Button(FACTORY_DEFAULT, *wiring))]
 
     def news(self) -> News | None:
         """Return where it is told that a device came; None where nobody tells."""
@@ -176,6 +186,10 @@ class VirtualHardware:
     def sources(self, inputs: Inputs, valt: Writing | None) -> list[Source]:
         """The virtual hands press every control."""
         return [self.hands]
+
+    def reset_button(self, reset: FactoryDefault) -> list[Source]:
+        """The virtual hands press this one, too."""
+        return []
 
     def news(self) -> None:
         """Virtual hands are never unplugged."""

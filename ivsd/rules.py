@@ -6,8 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from ivsd.config.schema import Badges, CardEntry, Config, Control, Recording, Step
-from ivsd.events import STRANGER, Binding, Card, ControlRules, Gesture, Rules
+from ivsd.config.schema import (
+    Badges,
+    CardEntry,
+    Config,
+    Control,
+    FactoryDefault,
+    Recording,
+    Step,
+)
+from ivsd.events import STRANGER, Binding, Card, ControlRules, Gesture, HoldRules, Rules
 
 
 def rules_from(config: Config, cards: Sequence[CardEntry] = ()) -> Rules:
@@ -18,6 +26,7 @@ def rules_from(config: Config, cards: Sequence[CardEntry] = ()) -> Rules:
         server=server_name(config.valt.url),
         reply_timeout_s=config.valt.timeout_s,
         send_within_s=config.valt.send_within_s,
+        factory_default=hold_rules_of(config.factory_default),
     )
 
 
@@ -26,6 +35,15 @@ def server_name(url: str) -> str:
     parts = urlsplit(url)
     usual = parts.port in (None, 80, 443)
     return f"{parts.hostname}" if usual else f"{parts.hostname}:{parts.port}"
+
+
+def hold_rules_of(held: FactoryDefault) -> HoldRules | None:
+    """Take what is held for the factory state; None where nothing is."""
+    if held.controls:
+        return HoldRules(frozenset(held.controls), held.hold_s, held.confirm)
+    if held.line is None:
+        return None
+    return HoldRules(hold_s=held.hold_s, confirm=held.confirm)
 
 
 def rules_of(

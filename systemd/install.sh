@@ -26,7 +26,7 @@ pip() {
 }
 
 # From a copy: pip writes beside the sources, and would take along what an old build left there.
-cp -R ivsd setup.cfg pyproject.toml README.md LICENSE "$copy"
+cp -R ivsd templates setup.cfg pyproject.toml README.md LICENSE "$copy"
 pip wheel --no-deps --no-build-isolation --wheel-dir "$copy" "$copy"
 wheel=$(echo "$copy"/ivsd-*.whl)
 
@@ -40,9 +40,9 @@ install_wheel() {
     pip --python "$prefix/bin/python" install --no-compile --constraint constraints.txt "$@"
 }
 # What is built from C is built here only where pip finds no wheels of it.
-install_wheel --only-binary evdev,systemd-python "$wheel[appliance]" 2>/dev/null || {
+install_wheel --only-binary evdev,systemd-python "$wheel[appliance,web]" 2>/dev/null || {
     sh .ci/debian-packages.sh gcc libc6-dev linux-libc-dev python3-dev pkg-config libsystemd-dev
-    install_wheel "$wheel[appliance]"
+    install_wheel "$wheel[appliance,web]"
 }
 # pip takes a wheel of the same version for the same.
 [ -z "$was_there" ] || install_wheel --force-reinstall --no-deps "$wheel"
@@ -50,20 +50,28 @@ install_wheel --only-binary evdev,systemd-python "$wheel[appliance]" 2>/dev/null
 ln -sf "$prefix/bin/ivsd" /usr/local/bin/ivsd
 
 install -D -m 644 systemd/ivsd.sysusers.conf /etc/sysusers.d/ivsd.conf
+install -D -m 644 systemd/ivsd.tmpfiles.conf /etc/tmpfiles.d/ivsd.conf
 install -D -m 644 systemd/60-ivsd.rules /etc/udev/rules.d/60-ivsd.rules
-install -D -m 644 systemd/ivsd.service /usr/local/lib/systemd/system/ivsd.service
-systemd-sysusers /etc/sysusers.d/ivsd.conf
-
-install -d -m 750 -o root -g ivsd /etc/ivsd
-for file in ivsd.yaml cards.yaml; do
-    [ -e "/etc/ivsd/$file" ] || install -m 640 -o root -g ivsd "config/$file" "/etc/ivsd/$file"
+install -D -m 644 systemd/ivsd.catalog /usr/lib/systemd/catalog/ivsd.catalog
+for unit in systemd/*.service systemd/*.socket; do
+    install -D -m 644 "$unit" "/usr/local/lib/systemd/system/${unit##*/}"
 done
+systemd-sysusers /etc/sysusers.d/ivsd.conf
+systemd-tmpfiles --create /etc/tmpfiles.d/ivsd.conf
+journalctl --update-catalog
 
-systemctl --quiet enable ivsd
+for file in ivsd.yaml cards.yaml web.yaml; do
+    [ -e "/etc/ivsd/$file" ] || install -m 640 -g ivsd "config/$file" "/etc/ivsd/$file"
+done
+"$prefix/bin/python" -I -m ivsd.appliance.factory install "$prefix/share/ivsd/templates"
+
+systemctl --quiet enable ivsd ivsd-web ivsd-factory-default.socket ivsd-factory-resume
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
     udevadm control --reload
     udevadm trigger --action=change --subsystem-match=gpio --subsystem-match=leds
+    systemctl --quiet restart ivsd-factory-default.socket
+    systemctl restart ivsd-web
     systemctl try-restart ivsd  # an upgrade; the first time there is nothing to restart
 fi
 

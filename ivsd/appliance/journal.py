@@ -1,8 +1,9 @@
 """The journal: one line per outcome, with fields that `journalctl` can filter by.
 
 Under systemd, and with systemd-python installed, lines go to the journal with their fields;
-otherwise to stderr. Every line passes one filter that takes tokens out (law 8): the libraries
-below us may log a URL.
+otherwise to stderr. What people look for has a MESSAGE_ID, by which `journalctl -x` finds its
+explanation in `systemd/ivsd.catalog`. Every line passes one filter that takes tokens out (law 8):
+the libraries below us may log a URL.
 """
 
 from __future__ import annotations
@@ -12,9 +13,22 @@ import os
 import re
 import sys
 
-from ivsd.events import Outcome, Result
+from ivsd.events import About, Note, Outcome, Result
 
 log = logging.getLogger("ivsd")
+
+MESSAGE_IDS: dict[str, str] = {
+    Result.DONE: "229e3a1d64e94510ac55b3a402f3f35a",
+    Result.FAILED: "79c62f34f812476ca21de16091097337",
+    Result.IGNORED: "3512b43918dc416690496a504ae2b132",
+    About.LINK_LOST: "7d19844c6d8245cd9661226d4f5de5d3",
+    About.LINK_BACK: "920631df651d40b2bdb448814120795f",
+    About.DEVICE_LOST: "90ae97c5510a4296a810c2c7e90867d9",
+    About.DEVICE_READY: "b87f1660930d4baeac28572adef0333a",
+    "config": "56c5d1a7e1e440f0a084ecf00c8c121f",
+    "stuck": "e0b9c6c7776444a8b61f52cbb517fab7",
+}
+"""Kind of a line -> what sd-journal calls its message id; never changed once released."""
 
 _SECRETS = re.compile(
     r"""((?:access_token|card_?number|password)["']?\s*[=:]\s*)"""
@@ -29,9 +43,13 @@ def scrub(text: str) -> str:
 
 
 class _Scrubbed(logging.Filter):
-    """Scrubs the line, its traceback and its fields."""
+    """Scrubs the line, its traceback and its fields, and says which room it is about."""
+
+    room = ""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if self.room:
+            record.IVSD_ROOM = self.room
         record.msg, record.args = scrub(record.getMessage()), None
         if record.exc_info:
             record.exc_text = scrub(logging.Formatter().formatException(record.exc_info))
@@ -42,10 +60,18 @@ class _Scrubbed(logging.Filter):
         return True
 
 
+_filter = _Scrubbed()
+
+
+def set_room(room: int | str) -> None:
+    """Have every line from now on say that it is about this room, as the configuration has it."""
+    _filter.room = str(room)
+
+
 def set_up(level: int = logging.INFO) -> None:
     """Send the log where this machine wants it."""
     handler = _journal_handler() or _stderr_handler()
-    handler.addFilter(_Scrubbed())
+    handler.addFilter(_filter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # What urllib3 has to say reaches us as a typed error; its debug lines hold whole URLs.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -83,6 +109,7 @@ def write_outcome(outcome: Outcome) -> None:
         outcome.result,
         outcome.reason,
         extra={
+            "MESSAGE_ID": MESSAGE_IDS[outcome.result],
             "IVSD_CONTROL": outcome.source,
             "IVSD_ACTION": outcome.action,
             "IVSD_OUTCOME": outcome.result.value,
@@ -90,3 +117,18 @@ def write_outcome(outcome: Outcome) -> None:
             "IVSD_AFTER_MS": f"{after_ms:.0f}",
         },
     )
+
+
+def write_note(note: Note) -> None:
+    """Write a line that answers no press."""
+    _write(logging.WARNING if note.problem else logging.INFO, note.text, note.about)
+
+
+def write_problem(kind: str, text: str) -> None:
+    """Write what is wrong with this box: "config" or "stuck"."""
+    _write(logging.ERROR, text, kind)
+
+
+def _write(level: int, text: str, kind: str) -> None:
+    message_id = MESSAGE_IDS.get(kind)
+    log.log(level, "%s", text, extra={"MESSAGE_ID": message_id} if message_id else None)

@@ -6,7 +6,17 @@ import re
 
 from ivsd.config.checker import Checked
 from ivsd.config.problems import nearest
-from ivsd.config.schema import Config, Inputs, Keyboard, Match, Role, WiegandReader, Writing
+from ivsd.config.schema import (
+    Config,
+    FactoryDefault,
+    Inputs,
+    Keyboard,
+    Match,
+    Role,
+    WiegandReader,
+    Writing,
+)
+from ivsd.events import FACTORY_DEFAULT
 from ivsd.inputs.wiegand_formats import settings_problem
 from ivsd.notation import width_problem
 
@@ -27,6 +37,20 @@ def check_inputs(checked: Checked[Config], inputs: Inputs) -> None:
         _check_wiegand(checked, at, reader)
     for number, button in checked.numbered("inputs.buttons", inputs.buttons):
         _check_control(checked, f"inputs.buttons.{number}.control", button.control)
+
+
+def check_factory_default(checked: Checked[Config], held: FactoryDefault) -> None:
+    """Check what is held for the factory state."""
+    at = "factory_default"
+    if checked.has(f"controls.{FACTORY_DEFAULT}"):
+        text = "is the name of the reset button: give this control another one"
+        checked.complain(f"controls.{FACTORY_DEFAULT}", text)
+    if held.line is not None and held.controls:
+        checked.complain(f"{at}.controls", "is given in place of line: keep one of them")
+    if len(set(held.controls)) == 1:
+        checked.complain(f"{at}.controls", "needs two or more: one alone is held by accident")
+    for control in held.controls:
+        _check_control(checked, f"{at}.controls", control)
 
 
 def check_width(checked: Checked[Config], at: str, writing: Writing | None) -> None:

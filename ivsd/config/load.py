@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from ivsd.config.checker import Checked, read
-from ivsd.config.inputs import check_inputs, check_width
+from ivsd.config.inputs import check_factory_default, check_inputs, check_width
 from ivsd.config.lamps import check_lights
-from ivsd.config.problems import ConfigError, Problem
 from ivsd.config.schema import (
     Badges,
     Config,
     Control,
+    FactoryDefault,
     Inputs,
     Lights,
     Recording,
@@ -24,12 +24,8 @@ from ivsd.config.schema import (
 )
 from ivsd.events import Action, StopProtection, WhoMayStop
 from ivsd.valt.address import FINGERPRINT, ca_file_problem
-from ivsd.valt.model import Secret
 
 T = TypeVar("T")
-
-CREDENTIAL = "valt-password"
-"""Name of the systemd credential; when there is one it wins over the file (decision 5)."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,7 @@ class Salvaged:
     badges: Badges
     inputs: Inputs
     lights: Lights
+    factory_default: FactoryDefault
 
 
 def load(path: Path) -> Config:
@@ -55,10 +52,27 @@ def load(path: Path) -> Config:
     return checked.value
 
 
-def salvage(path: Path) -> Salvaged:
-    """Take what is right from a wrong file; never raises."""
-    checked = _check(path)
+def salvage(path: Path, *, instead: Sequence[Path] = ()) -> Salvaged:
+    """Take what is right from a wrong file; never raises.
 
+    Of a wrong file, lamps and what is held for the factory state come from the first of `instead`
+    that can be read (decision 32): half a file may name half of them, and look as if it were
+    whole. Two controls that are held together come with the devices they are on.
+    """
+    checked = _check(path)
+    found = _sound_sections(checked)
+    for other in instead if checked.problems else ():
+        before = _check(other)
+        if before.sections:
+            kept = _sound_sections(before)
+            found = replace(found, lights=kept.lights, factory_default=kept.factory_default)
+            if kept.factory_default.controls:
+                found = replace(found, controls=kept.controls, inputs=kept.inputs)
+            break
+    return found
+
+
+def _sound_sections(checked: Checked[Config]) -> Salvaged:
     def section(name: str, otherwise: T) -> T:
         found = checked.sections.get(name)
         return found if found is not None and checked.is_sound(name) else otherwise
@@ -69,6 +83,7 @@ def salvage(path: Path) -> Salvaged:
         section("badges", Badges()),
         section("inputs", Inputs()),
         section("lights", Lights()),
+        section("factory_default", FactoryDefault()),
     )
 
 
@@ -96,7 +111,10 @@ def _check(path: Path) -> Checked[Config]:
         check_inputs(checked, inputs)
     if (lights := sections.get("lights")) is not None:
         check_lights(checked, lights)
-    _check_lines(checked, sections.get("inputs") or Inputs(), sections.get("lights") or Lights())
+    held = sections.get("factory_default") or FactoryDefault()
+    check_factory_default(checked, held)
+    inputs, lights = sections.get("inputs") or Inputs(), sections.get("lights") or Lights()
+    _check_lines(checked, inputs, lights, held)
     return checked
 
 
@@ -178,9 +196,13 @@ def trust(valt: Valt, path: Path) -> str:
     return str(path.absolute().parent / valt.verify)
 
 
-def _check_lines(checked: Checked[Config], inputs: Inputs, lights: Lights) -> None:
+def _check_lines(
+    checked: Checked[Config], inputs: Inputs, lights: Lights, held: FactoryDefault
+) -> None:
     """A GPIO line has one owner."""
     used: dict[tuple[str, int | str], str] = {}
+    if held.line is not None:
+        _claim(checked, used, (held.chip, held.line), "factory_default.line")
     for number, button in checked.numbered("inputs.buttons", inputs.buttons):
         at = f"inputs.buttons.{number}.line"
         _claim(checked, used, (button.chip, button.line), at)
@@ -201,30 +223,3 @@ def _claim(
     if line in used:
         checked.complain(at, f"line {line[1]} of {line[0]} is used by {used[line]}, too")
     used.setdefault(line, at)
-
-
-def password(config: Config, path: Path) -> Secret:
-    """Find the VALT password: systemd credential, password file, or the key itself.
-
-    Raises ConfigError naming the file that cannot be read.
-    """
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and (Path(credentials) / CREDENTIAL).is_file():
-        return _secret_in(Path(credentials) / CREDENTIAL)
-    if config.valt.password_file is not None:
-        return _secret_in(path.parent / config.valt.password_file)
-    if config.valt.password is not None:
-        return config.valt.password
-    text = "is missing: give a password_file, a password or a systemd credential"
-    raise ConfigError([Problem(str(path), 0, "valt.password_file", text)])
-
-
-def _secret_in(path: Path) -> Secret:
-    try:
-        text = path.read_text(encoding="utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as e:
-        why = e.strerror if isinstance(e, OSError) else "is no UTF-8 text"
-        raise ConfigError([Problem(str(path), 0, "", f"password file: {why}")]) from None
-    if not text:
-        raise ConfigError([Problem(str(path), 0, "", "password file: is empty")])
-    return Secret(text)

@@ -289,8 +289,23 @@ class Inputs:
 class State:
     colour: Colour | None = key("off, red, green, blue, yellow, magenta, cyan or white", None)
     pattern: Pattern | None = key(
-        "off, on, slow, fast, flicker, blip, long, blink1 to blink9", None
+        "off, on, slow, fast, flicker, blip, long, tick, blink1 to blink9", None
     )
+
+
+@dataclass(frozen=True)
+class FactoryDefault:
+    """What a person holds to bring the box back to its factory state."""
+
+    line: int | str | None = key("number or name of the GPIO line of the reset button", None)
+    chip: str = key("GPIO chip: its name, file or label", "gpiochip0")
+    pull: Pull = key("bias: up, down or none", "up")
+    active: Level = key("level while it is pressed: low or high", "low")
+    bounce_ms: int = key("the contact must be stable for so long", 10, at_least=0, at_most=500)
+    controls: list[str] = key("in place of line: two controls or more, held together",
+                              factory=list)  # fmt: skip
+    hold_s: float = key("hold it for so long, and let go", 10.0, at_least=3, at_most=30)
+    confirm: bool = key("whether it must be pressed once more within 2 s", False)
 
 
 class LampKind(StrEnum):
@@ -349,3 +364,5 @@ class Config:
     controls: dict[str, Control] = key("control -> action", factory=dict)
     inputs: Inputs = key("what a hand or a badge can touch", factory=Inputs)
     lights: Lights = key("what people see", factory=Lights)
+    factory_default: FactoryDefault = key("what is held for the factory state",
+                                          factory=FactoryDefault)  # fmt: skip

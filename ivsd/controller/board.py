@@ -6,11 +6,15 @@ missing. A receipt is the short answer to one press on top of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ivsd.controller.pending import Press
 from ivsd.controller.truth import RoomTruth
 from ivsd.events import (
+    About,
     BoxFault,
     Command,
+    FactoryStage,
     LightView,
     Note,
     Outcome,
@@ -37,6 +41,11 @@ class Board:
         self._view: LightView | None = None
         self._lock_until = float("-inf")
 
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """Each device that is missing, with what is wrong with it."""
+        return self._missing
+
     def end(
         self, press: Press, result: Result, reason: str, now: float, receipt: Receipt | None = None
     ) -> None:
@@ -51,22 +60,22 @@ class Board:
         """Blink a receipt."""
         self._receipt, self._receipt_no = receipt, self._receipt_no + 1
 
-    def note(self, text: str, *, problem: bool = False) -> None:
+    def note(self, text: str, about: About = About.ELSE, *, problem: bool = False) -> None:
         """Write a line that answers no press."""
-        self.out.append(Note(text, problem))
+        self.out.append(Note(text, problem, about))
 
     def lost(self, device: str, problem: str) -> bool:
         """Take that a device is missing, told once per problem; return whether it was there."""
         known = self._missing.get(device)
         if known != problem:
             self._missing[device] = problem
-            self.note(problem, problem=True)
+            self.note(problem, About.DEVICE_LOST, problem=True)
         return known is None
 
     def found(self, device: str) -> None:
         """Take that a device is in use."""
         self._missing.pop(device, None)
-        self.note(f"{device}: ready")
+        self.note(f"{device}: ready", About.DEVICE_READY)
 
     def forget(self, device: str) -> None:
         """Take that nobody looks for this device any more."""
@@ -86,7 +95,15 @@ class Board:
         """Return when the light changes by time alone."""
         return self._lock_until if now < self._lock_until else None
 
-    def show(self, truth: RoomTruth, now: float, *, pending: bool, wrong_config: bool) -> None:
+    def show(
+        self,
+        truth: RoomTruth,
+        now: float,
+        *,
+        pending: bool,
+        wrong_config: bool,
+        reset: FactoryStage | None,
+    ) -> None:
         """Light the lamps for this moment, if it differs from the last."""
         status = truth.current
         view = LightView(
@@ -95,6 +112,7 @@ class Board:
             pending=pending,
             fault=self._fault(truth, wrong_config),
             locked=status is not None and status.shows_lock and now < self._lock_until,
+            reset=reset,
             receipt=self._receipt,
             receipt_no=self._receipt_no,
         )

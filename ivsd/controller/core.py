@@ -18,15 +18,18 @@ from dataclasses import dataclass, replace
 from ivsd.controller.acting import Acting
 from ivsd.controller.context import Context
 from ivsd.controller.doorkeeper import Again
+from ivsd.controller.factory_default import FactoryDefault
 from ivsd.controller.hands import Hands
 from ivsd.controller.looks import Looks
 from ivsd.controller.marking import Markers
 from ivsd.controller.outbox import Outbox
 from ivsd.controller.pending import Press
+from ivsd.controller.snapshot import Chronicle, Snapshot
 from ivsd.controller.table import Do, Fail, Ignore, decide
 from ivsd.controller.truth import RoomTruth
 from ivsd.events import (
     STRANGER,
+    About,
     Action,
     Answered,
     AskFailed,
@@ -37,6 +40,9 @@ from ivsd.events import (
     DeviceLost,
     Disturbed,
     Event,
+    FactoryDefaultAsked,
+    FactoryDefaultBegan,
+    FactoryDefaultFailed,
     Kept,
     Misread,
     NotKept,
@@ -77,11 +83,13 @@ class Controller:
     def __init__(self, rules: Rules) -> None:
         self._context = Context(rules)
         self._board = self._context.board
+        self._chronicle = Chronicle()
         self._hands = Hands(self._context, self._end, self._act, self._stop_held)
         self._outbox = Outbox(self._context, self._end)
         self._markers = Markers(self._context, self._end, self._outbox)
         self._looks = Looks(self._context, self._end)
         self._acting = Acting(self._context, self._end, self._markers.release_held)
+        self._factory_default = FactoryDefault(self._context, self._end)
 
     @property
     def _rules(self) -> Rules:
@@ -95,6 +103,11 @@ class Controller:
         """Return the last badge that nobody has, of the last 5 min: somebody may get it."""
         return self._context.doorkeeper.last_unknown(now)
 
+    def snapshot(self, now: float) -> Snapshot:
+        """Say how things are, for `ivsd status`."""
+        waiting = len(self._outbox.waiting)
+        return self._chronicle.snapshot(self._truth, self._board.missing, waiting, now)
+
     def step(self, event: Event, now: float) -> Step:
         """Take one event and answer with what is to be done."""
         self._board.out = []
@@ -105,7 +118,9 @@ class Controller:
             now,
             pending=self._is_busy,
             wrong_config=bool(self._rules.config_problem),
+            reset=self._factory_default.stage(now),
         )
+        self._chronicle.follow(self._truth, self._board.out, now)
         return Step(self._board.out, self._next_deadline(now))
 
     @property
@@ -116,8 +131,11 @@ class Controller:
     def _handle(self, event: Event, now: float) -> None:
         match event:
             case Pressed(control, at):
-                self._pressed(control, at, now)
+                if not self._factory_default.pressed(event, now):
+                    self._pressed(control, at, now)
             case Released(control, at):
+                if (own := self._factory_default.released(event, now)) is not None:
+                    self._pressed(own.control, own.at, now, clear_at=at)
                 self._hands.released(control, at, now)
             case Scanned():
                 self._scanned(event, now)
@@ -157,26 +175,38 @@ class Controller:
                 self._outbox.not_kept(event, now)
             case DeviceLost(device, problem, is_lamp):
                 if self._board.lost(device, problem) and not is_lamp:
-                    self._hands.let_go("a device was lost while it was held", now)
+                    self._let_go("a device was lost while it was held", now)
             case DeviceFound(device):
                 self._board.found(device)
             case DeviceForgotten(device):
                 self._board.forget(device)
-                self._hands.let_go("its device is not used any more", now)
+                self._let_go("its device is not used any more", now)
             case Disturbed(device, what, total):
                 self._board.disturbed(device, what, total)
+            case FactoryDefaultAsked(source, at):
+                self._factory_default.asked(source, at, now)
+            case FactoryDefaultBegan():
+                self._factory_default.began(now)
+            case FactoryDefaultFailed(problem):
+                self._factory_default.failed(problem, now)
             case Reconfigured(rules, new_room):
                 self._reconfigured(rules, new_room, now)
             case Tick():
                 # Only now, for no event waits to be handled: a control that came up long ago
                 # is not taken for held because this box was slow.
                 self._hands.time_passed(now, now)
+                self._factory_default.expire(now, now)
+
+    def _let_go(self, reason: str, now: float) -> None:
+        """Give up on what is held down: nobody will tell that it came up."""
+        self._hands.let_go(reason, now)
+        self._factory_default.cancel(reason, now)
 
     # -- presses --------------------------------------------------------------------------
 
-    def _pressed(self, control: str, at: float, now: float) -> None:
+    def _pressed(self, control: str, at: float, now: float, clear_at: float | None = None) -> None:
         if control in self._rules.controls:
-            self._hands.pressed(control, at, now)
+            self._hands.pressed(control, at, now, clear_at)
             return
         press = Press(control, "none", at, at)
         if not self._hindered(press, now):
@@ -284,7 +314,7 @@ class Controller:
 
     def _polled(self, event: RoomPolled, now: float) -> None:
         if self._truth.link_error is not None:
-            self._board.note("the VALT server is back")
+            self._board.note("the VALT server is back", About.LINK_BACK)
             self._outbox.link_is_back(now)
         self._context.polled_at = now
         status, before = event.status, self._truth.status
@@ -302,12 +332,12 @@ class Controller:
 
     def _watch_failed(self, error: ValtError, now: float) -> None:
         if self._truth.lost(error):
-            self._board.note(str(error), problem=True)
+            self._board.note(str(error), About.LINK_LOST, problem=True)
         self._acting.watch_failed(now)
         self._looks.fail(str(error), now)
 
     def _reconfigured(self, rules: Rules, new_room: bool, now: float) -> None:
-        self._hands.let_go("the configuration was changed", now)
+        self._let_go("the configuration was changed", now)
         self._context.rules = rules
         self._truth.clock.whose = rules.marker_clock
         if not new_room:
@@ -337,6 +367,7 @@ class Controller:
             self._outbox.next_deadline(self._markers.under_way),
             self._looks.next_deadline(),
             self._hands.next_deadline(),
+            self._factory_default.next_deadline(now),
             self._board.next_deadline(now),
             self._context.polled_at + SETTLE_POLL_S if self._settles(now) else None,
         ]

@@ -81,8 +81,10 @@ class Gestures:
         """Whether a control is in somebody's hand and it is not clear what for."""
         return bool(self._open)
 
-    def pressed(self, control: str, rules: ControlRules, at: float) -> Clear:
-        """Take that a control went down."""
+    def pressed(
+        self, control: str, rules: ControlRules, at: float, clear_at: float | None = None
+    ) -> Clear:
+        """Take that a control went down; what it means may have become clear later only."""
         clear = self.expire(at)
         before = self._open.pop(control, None)
         if before is not None:
@@ -90,7 +92,7 @@ class Gestures:
                 return [*clear, Fired(control, Gesture.DOUBLE, before.down_at, at)]
             clear.append(Missed(control, before.down_at, NOT_SEEN_TO_COME_UP))
         if Gesture.PRESS in rules.actions and not rules.waits:
-            return [*clear, Fired(control, Gesture.PRESS, at, at)]
+            return [*clear, Fired(control, Gesture.PRESS, at, at if clear_at is None else clear_at)]
         if rules.waits:
             self._open[control] = _Open(rules, at)
         return clear

@@ -35,13 +35,16 @@ class Hands:
         """Whether a control is in somebody's hand and it is not clear yet what for."""
         return self._gestures.undecided or self._stop_guard.undecided
 
-    def pressed(self, control: str, at: float, now: float) -> None:
-        """Take that a control went down that something is bound to."""
+    def pressed(self, control: str, at: float, now: float, clear_at: float | None = None) -> None:
+        """Take that a control went down that something is bound to.
+
+        `clear_at`: since when it is clear that it is no part of a hold for the factory state.
+        """
         self.time_passed(at, now)
         if (held := self._stop_guard.let_go(control)) is not None:
             self._end(held, Result.IGNORED, NOT_SEEN_TO_COME_UP, now)
         rules = self._context.rules.controls[control]
-        clear = self._gestures.pressed(control, rules, at)
+        clear = self._gestures.pressed(control, rules, at, clear_at)
         if not any(isinstance(one, Fired) and one.gesture is Gesture.DOUBLE for one in clear):
             self._seen[control] = self._context.recorded(at)
         self._clear(clear, now)

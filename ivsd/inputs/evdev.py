@@ -55,6 +55,7 @@ class KeyDevice:
         self._device: evdev.InputDevice | None = None
         self._held: set[int] = set()  # codes of all keys that are down
         self._down: dict[int, Pressed] = {}  # of those that we have seen go down
+        self._doubtful: set[int] = set()  # of these: they may have come up unseen since
         self._losing = False  # the kernel has dropped events, and is not done yet
         self._lost_at: float | None = None  # when it was done; nobody has looked what it means
         self._losses = 0
@@ -67,6 +68,7 @@ class KeyDevice:
         numbers = self._frame is not None
         self._device = find(self.name, self._wanted, keys=set(self._keys), numbers=numbers)
         self._down.clear()
+        self._doubtful.clear()
         self._grabbed = self._losing = False
         self._lost_at = None
         with self._typed_problems():
@@ -117,6 +119,7 @@ class KeyDevice:
             if event.type == ecodes.EV_SYN and event.code == ecodes.SYN_REPORT:
                 self._losing, self._lost_at = False, at
                 self._losses += 1
+                self._doubtful |= self._down.keys()
                 yield Disturbed(self.name, LOST, self._losses, at)
                 if self._frame is not None:
                     self._frame.spoil(at)
@@ -144,10 +147,12 @@ class KeyDevice:
         control = next((self._keys[name] for name in names if name in self._keys), None)
         if control is not None:
             if down:
+                self._doubtful.discard(code)
                 self._down[code] = Pressed(control, at)
                 yield self._down[code]
             elif self._down.pop(code, None) is not None:
-                yield Released(control, at)
+                yield Released(control, at, was_seen=code not in self._doubtful)
+                self._doubtful.discard(code)
         elif down and self._frame is not None:
             held = next((kind for kind in (ALTS, CONTROLS, SHIFTS) if self._holds(kind)), None)
             for name in names:
@@ -169,7 +174,8 @@ class KeyDevice:
             self._frame.spoil(max(at, self._clock()))
         for code in sorted(set(self._down) - self._held):
             pressed = self._down.pop(code)
-            yield Released(pressed.control, max(at, pressed.at))
+            self._doubtful.discard(code)
+            yield Released(pressed.control, max(at, pressed.at), was_seen=False)
 
     def _ask_what_is_held(self) -> None:
         """Ask the kernel, which forgets all key events that are waiting (evdev_handle_get_val)."""

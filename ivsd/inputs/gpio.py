@@ -49,6 +49,7 @@ class GpioButton(Source):
         self._device: Any = None
         self._down = False
         self._lost_before = 0  # edges, until it was opened the last time
+        self._lost_then = 0  # edges since it was opened, when the button went down
         self._events: list[Event] = []
 
     def open(self) -> None:
@@ -114,10 +115,12 @@ class GpioButton(Source):
         return self._device.pin
 
     def _pressed(self) -> None:
-        self._down = True
+        self._down, self._lost_then = True, self._device.pin.lost_edges
         self._events.append(Pressed(self._control, self._device.pin.edge_at))
 
     def _released(self) -> None:
         if self._down:
             self._down = False
-            self._events.append(Released(self._control, self._device.pin.edge_at))
+            pin = self._device.pin
+            was_seen = pin.lost_edges == self._lost_then  # else it came up, and went down again
+            self._events.append(Released(self._control, pin.edge_at, was_seen))

@@ -54,6 +54,8 @@ class Reader(threading.Thread):
         self._missing: list[Source] = list(sources)
         self.devices = [source.name for source in sources]
         """What the sources are called in the events about them."""
+        self.busy_since: float | None = None
+        """Since when it is at work; None while it waits for some. Read by the watchdog."""
         self._retry_at = 0.0
         self._stop_fd: int | None
         self._wake_fd, self._stop_fd = os.pipe()
@@ -73,9 +75,13 @@ class Reader(threading.Thread):
     def run(self) -> None:
         """Read until stopped."""
         while True:
+            self.busy_since = self._clock()
             if self._missing and self._clock() >= self._retry_at:
                 self._look_for_missing()
-            ready = [key.data for key, _ in self._selector.select(self._timeout())]
+            timeout_s = self._timeout()
+            self.busy_since = None
+            ready = [key.data for key, _ in self._selector.select(timeout_s)]
+            self.busy_since = self._clock()
             if self._wake_fd in ready:
                 break
             for source in ready:

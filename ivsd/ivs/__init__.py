@@ -14,6 +14,7 @@ The functions, their parameters and their values are those of the documentation 
 What they add is told in `valt`.
 """
 
+from ivsd.appliance.factory.client import FactoryDefaultError
 from ivsd.ivs.accessory import NotAnAppliance, factorydefault
 from ivsd.ivs.arguments import BadArgument
 from ivsd.ivs.face import valt
@@ -23,6 +24,7 @@ from ivsd.valt.errors import ValtError
 
 __all__ = [
     "BadArgument",
+    "FactoryDefaultError",
     "NotAnAppliance",
     "ValtError",
     "errors",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from ivsd.appliance.factory import client
+from ivsd.appliance.factory.client import FactoryDefaultError, NotAnAppliance
 
-class NotAnAppliance(RuntimeError):
-    """Raised on a machine that is no IVS accessory: it has no factory state to go back to."""
+__all__ = ["FactoryDefaultError", "NotAnAppliance", "factorydefault"]
 
 
 def factorydefault() -> None:
     """Restore the factory state of an IVS keypad or card reader, then reboot it.
 
-    Raises NotAnAppliance on any other machine, where nothing is touched.
+    Returns when the restore is certain. Raises NotAnAppliance on any other machine, where nothing
+    is touched, and another FactoryDefaultError where the caller may not ask (only root and the
+    daemon's user may) or the box says why it cannot.
     """
-    # Only a box has the privileged part that could do it (decision 33), and none has it yet.
-    raise NotAnAppliance(
-        "this machine is no IVS keypad or card reader with a factory state: nothing was changed"
-    )
+    client.ask()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ivsd.events import PENDING, BoxFault, Receipt
+from ivsd.events import PENDING, BoxFault, FactoryStage, Receipt
 from ivsd.outputs.lamp import Colour
 from ivsd.valt.errors import LinkFault
 from ivsd.valt.model import RoomState
@@ -26,6 +26,7 @@ class Pattern(StrEnum):
     FLICKER = "flicker"
     BLIP = "blip"
     LONG = "long"
+    TICK = "tick"
     BLINK_1 = "blink1"
     BLINK_2 = "blink2"
     BLINK_3 = "blink3"
@@ -73,6 +74,8 @@ def steps_of(pattern: Pattern) -> Steps:
             return ((True, 0.1), (False, 1.9))
         case Pattern.LONG:
             return ((True, 0.6), (False, PAUSE_S))
+        case Pattern.TICK:
+            return ((True, 0.2), (False, 0.8))  # once a second, to be counted
         case _:
             blinks = int(pattern.value.removeprefix("blink"))
             return ((True, BLINK_ON_S), (False, BLINK_OFF_S)) * blinks + ((False, PAUSE_S),)
@@ -106,6 +109,10 @@ LIGHT_LANGUAGE: dict[str, Look] = {
     LinkFault.NO_ROOM: Look(Colour.MAGENTA, Pattern.BLINK_7),
     BoxFault.CONFIG: Look(Colour.MAGENTA, Pattern.BLINK_8),
     BoxFault.DEVICE: Look(Colour.MAGENTA, Pattern.BLINK_1),
+    FactoryStage.COUNTING: Look(Colour.WHITE, Pattern.TICK),
+    FactoryStage.READY: Look(Colour.RED, Pattern.FAST),
+    FactoryStage.CONFIRM: Look(Colour.YELLOW, Pattern.BLINK_3),
+    FactoryStage.RESTORING: Look(Colour.CYAN, Pattern.FLICKER),
 }
 """Every word of the light language and its default look on a lamp that has colours."""
 
@@ -125,6 +132,7 @@ LEDS: dict[str, Look] = LIGHT_LANGUAGE | {
 """The same for a red and a green LED, maybe with others: there white may look like yellow."""
 
 BUZZER: dict[str, Look] = dict.fromkeys(LIGHT_LANGUAGE, Look(Colour.WHITE, Pattern.OFF)) | {
-    receipt: LIGHT_LANGUAGE[receipt] for receipt in Receipt
+    word: LIGHT_LANGUAGE[word]
+    for word in (*Receipt, FactoryStage.COUNTING, FactoryStage.READY, FactoryStage.CONFIRM)
 }
-"""The same for a buzzer, which sounds the answers to a press and nothing else."""
+"""The same for a buzzer, which sounds the answers to a hand and nothing else."""

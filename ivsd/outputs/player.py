@@ -45,7 +45,7 @@ def steady_frames(view: LightView, fixture: Fixture) -> list[Frame]:
         return _frames(fixture.looks[RoomState.RECORDING]) if view.records else [(Colour.OFF, 1.0)]
     frames = _frames(fixture.looks[view.name])
     fault = fixture.looks[view.fault] if view.fault and view.fault != view.name else None
-    if fault is not None and not fault.is_dark and not view.pending:
+    if fault is not None and not fault.is_dark and not view.pending and not view.reset:
         base = frames if len(frames) > 1 else [(frames[0][0], STATE_BETWEEN_FAULTS_S)]
         dark = [(Colour.OFF, 0.3)]
         blinks = [(fault.colour if lit else Colour.OFF, s) for lit, s in once(fault.pattern)]
@@ -134,6 +134,8 @@ class Player(threading.Thread):
         self._wanted: LightView | None = view
         self._receipt_no = view.receipt_no  # an old receipt is not played again
         self._stopping = False
+        self.busy_since: float | None = None
+        """Since when it is at work; None while it waits for some. Read by the watchdog."""
 
     def show(self, view: LightView) -> None:
         """Replace what is shown."""
@@ -153,7 +155,9 @@ class Player(threading.Thread):
         """Play until stopped."""
         view: LightView | None = None
         while True:
+            self.busy_since = self._clock()
             due = self._play()  # outside of the lock: a slow lamp must not hold up `show`
+            self.busy_since = None
             with self._changed:
                 if self._wanted is None and not self._stopping:
                     self._changed.wait(None if due is None else max(0.0, due - self._clock()))

@@ -159,6 +159,7 @@ class Link:
             if not self._watcher.stopping.is_set():
                 post(event)
 
+        self.session = session
         self._watcher = Watcher(
             session, room, post_while_in_use, poll_interval_s=poll_interval_s, clock=clock
         )
@@ -167,6 +168,11 @@ class Link:
             for name in ("valt-presses", "valt-outbox")
         )
         self.threads = (self._worker, self._postman, self._watcher)
+
+    @property
+    def room(self) -> Room | None:
+        """The room once it was found on the server; may be asked from any thread."""
+        return self._watcher.room
 
     def start(self) -> None:
         """Start the threads."""
@@ -220,6 +226,8 @@ class Worker(threading.Thread):
         self._directory = Directory(clock)
         self._post = post
         self._clock = clock
+        self.busy_since: float | None = None
+        """Since when it is at work; None while it waits for some. Read by the watchdog."""
 
     def put(self, ask: Ask | None) -> None:
         """Queue an ask; a marker, whose time is settled, lets a start or stop go before it."""
@@ -233,7 +241,9 @@ class Worker(threading.Thread):
             _, _, ask, turns = self._asks.get()
             if ask is None or stopping.is_set():
                 break
+            self.busy_since = self._clock()
             self._post(self.carry_out(ask, overtaken=turns != self._turns))
+            self.busy_since = None
 
     def carry_out(self, ask: Ask, *, overtaken: bool = False) -> Event:
         sent_at = self._clock()

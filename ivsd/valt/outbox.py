@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -124,10 +125,18 @@ class OutboxThread(threading.Thread):
     everything else goes on.
     """
 
-    def __init__(self, folder: Path, post: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        post: Callable[[Event], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(name="outbox", daemon=True)
         self._path = folder / FILE
         self._post = post
+        self._clock = clock
+        self.busy_since: float | None = None
+        """Since when it is at work; None while it waits for some. Read by the watchdog."""
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
 
     def put(self, order: Order) -> None:
@@ -142,13 +151,17 @@ class OutboxThread(threading.Thread):
 
     def run(self) -> None:
         """Take one order after the other until stopped."""
+        self.busy_since = self._clock()
         store = self._open()
         while True:
+            self.busy_since = None
             try:
                 order = self._orders.get(timeout=None if store is not None else REOPEN_S)
             except queue.Empty:
+                self.busy_since = self._clock()
                 store = self._open()
                 continue
+            self.busy_since = self._clock()
             if order is None:
                 break
             store = self._carry_out(order, store)

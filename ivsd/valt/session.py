@@ -77,6 +77,11 @@ class Session:
         """The token in use; empty while not logged in."""
         return self._client.token
 
+    def logged_in_for_s(self) -> float | None:
+        """Seconds since the last log-in that succeeded; None when there was none."""
+        logged_in_at = self._logged_in_at
+        return None if logged_in_at == float("-inf") else self._clock() - logged_in_at
+
     def call(self, request: Callable[[Client], T]) -> T:
         """Make one request with a valid token; raises what the request or the log-in raises."""
         token = self._client.token or self._log_in(replacing="")

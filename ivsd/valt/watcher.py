@@ -42,6 +42,8 @@ class Watcher(threading.Thread):
         self._clock = clock
         self._informed_at = float("-inf")
         self._informed_of: tuple[RecordingId | None, bool] = (None, False)
+        self.busy_since: float | None = None
+        """Since when it is at work; None while it waits for some. Read by the watchdog."""
         self._random = random.Random()  # noqa: S311  # jitter, no secret
 
     def run(self) -> None:
@@ -50,7 +52,10 @@ class Watcher(threading.Thread):
             self.wake.clear()
             if self.stopping.is_set():  # asked after the clearing, which might swallow the stop
                 break
-            self.wake.wait(self.turn())
+            self.busy_since = self._clock()
+            pause_s = self.turn()
+            self.busy_since = None
+            self.wake.wait(pause_s)
 
     def turn(self) -> float:
         """Poll once, post what came of it, and return the seconds until the next poll."""

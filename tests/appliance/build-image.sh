@@ -109,7 +109,8 @@ import sys
 
 setup = configparser.ConfigParser(interpolation=None)
 setup.read(sys.argv[1])
-print(setup["options"]["install_requires"], setup["options.extras_require"]["appliance"])
+extras = setup["options.extras_require"]
+print(setup["options"]["install_requires"], extras["appliance"], extras["web"])
 PY
 step wheels 600 "$work/venv/bin/python" -m pip wheel --disable-pip-version-check \
     --constraint "$project/constraints.txt" --requirement "$work/needed.txt" \

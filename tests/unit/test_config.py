@@ -155,7 +155,7 @@ def test_every_value_shown_in_the_example_is_the_default(example: str) -> None:
 def test_the_example_behind_the_number_signs_is_accepted_too(example: str, write: Write) -> None:
     text = re.sub(r"^(  \w+): (\[\]|\{\})$", r"\1:", example, flags=re.MULTILINE)
     text = re.sub(r"^  #  ", "    ", text, flags=re.MULTILINE)
-    words = "author|template|stoppers|notation|door|foot|bell"
+    words = "line|author|template|stoppers|notation|door|foot|bell"
     text = re.sub(rf"^  # (?=({words}):)", "  ", text, flags=re.MULTILINE)
     config = load(write(text))
     assert [keyboard.name for keyboard in config.inputs.keyboards] == ["reader", "keypad"]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ivsd.config import ConfigError, load
+from ivsd.config import ConfigError, load, salvage
 from ivsd.config.schema import Config, End, Role
+from ivsd.events import FACTORY_DEFAULT, HoldRules
 from ivsd.hardware import RealHardware, _written, switch_off
 from ivsd.inputs.wiegand_formats import DEFAULT_FORMATS
 from ivsd.keymaps import Keymap
@@ -17,6 +18,7 @@ from ivsd.notation import Form, Notation
 from ivsd.outputs.lamp import Colour, Lamp, LampProblem
 from ivsd.outputs.led_class import LedClassLamp
 from ivsd.outputs.player import Fixture
+from ivsd.rules import rules_from
 
 HEAD = """\
 valt: {url: "https://valt.example.com", username: keypad, password: "hunter2"}
@@ -241,3 +243,118 @@ def test_lights_off_goes_on_behind_a_lamp_that_is_not_there() -> None:
     assert switch_off(fixtures) == ["broken: its chip is gone"]
     assert broken.closed
     assert good.closed
+
+
+# -- what is held for the factory state ---------------------------------------------------------
+
+TWO_CONTROLS = HEAD.replace("record_toggle}", "record_toggle, mark: marker, pause: pause}")
+
+
+@pytest.fixture
+def read_two(tmp_path: Path) -> Read:
+    """Read a file with three controls."""
+
+    def _read(text: str) -> Config:
+        path = tmp_path / "ivsd.yaml"
+        path.write_text(TWO_CONTROLS + text, encoding="utf-8")
+        return load(path)
+
+    return _read
+
+
+def test_without_a_word_about_it_nothing_is_held_for_the_factory_state(read: Read) -> None:
+    assert rules_from(read("")).factory_default is None
+
+
+def test_a_line_alone_is_the_reset_button(read: Read) -> None:
+    config = read("factory_default: {line: RESET, chip: gpiochip1, hold_s: 5}")
+    held = rules_from(config).factory_default
+    assert held == HoldRules(frozenset({FACTORY_DEFAULT}), 5.0, confirm=False)
+    assert (config.factory_default.line, config.factory_default.chip) == ("RESET", "gpiochip1")
+
+
+def test_a_reset_button_is_held_for_ten_seconds_by_default(read: Read) -> None:
+    assert rules_from(read("factory_default: {line: 0}")).factory_default == HoldRules()
+
+
+def test_controls_in_place_of_a_line_are_a_combination(read_two: Read) -> None:
+    config = read_two("factory_default: {controls: [record, mark], confirm: true}")
+    held = rules_from(config).factory_default
+    assert held == HoldRules(frozenset({"record", "mark"}), 10.0, confirm=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "says"),
+    [
+        ("{line: 3, controls: [record, mark]}", "controls", "is given in place of line"),
+        ("{controls: [record]}", "controls", "needs two or more: one alone is held by accident"),
+        ("{controls: [record, record]}", "controls", "needs two or more"),
+        ("{controls: [record, marc]}", "controls", "'marc' is not under “controls”; did you mean"),
+        ("{controls: [record, factory_default]}", "controls", "is not under “controls”"),
+        ("{line: 3, hold_s: 2}", "hold_s", "3"),
+        ("{line: 3, hold_s: 31}", "hold_s", "30"),
+        ("{line: 3, holds_s: 5}", "holds_s", "hold_s"),
+        ("{line: 3, active: up}", "active", "low"),
+        ("{line: 3, confirm: 2}", "confirm", "2"),
+    ],
+)
+def test_what_cannot_be_held_for_the_factory_state_is_told_with_its_line(
+    read_two: Read, text: str, key: str, says: str
+) -> None:
+    where, told = problem(read_two, f"factory_default: {text}")
+    assert where == f"factory_default.{key}"
+    assert says in told
+
+
+def test_every_problem_of_it_is_told_at_once_with_file_line_and_key(
+    read_two: Read, tmp_path: Path
+) -> None:
+    text = "factory_default:\n  line: 3\n  controls:\n    - record\n  hold_s: 1\n"
+    with pytest.raises(ConfigError) as caught:
+        read_two(text)
+    told = [(found.file, found.line, found.key) for found in caught.value.problems]
+    file = str(tmp_path / "ivsd.yaml")
+    assert set(told) == {
+        (file, 6, "factory_default.controls"),
+        (file, 8, "factory_default.hold_s"),
+    }
+
+
+def test_no_control_may_have_the_name_of_the_reset_button(tmp_path: Path) -> None:
+    path = tmp_path / "ivsd.yaml"
+    path.write_text(HEAD.replace("{record:", "{factory_default: stop, record:"), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    (only,) = caught.value.problems
+    assert (only.file, only.line) == (str(path), 3)
+    assert only.key == "controls.factory_default"
+    assert only.text == "is the name of the reset button: give this control another one"
+
+
+@pytest.mark.parametrize(
+    ("other", "key"),
+    [
+        ("inputs: {buttons: [{control: record, line: 5}]}", "inputs.buttons.1.line"),
+        ("inputs: {wiegand: [{name: r, data0: 5, data1: 6}]}", "inputs.wiegand.1.data0"),
+        ("lights: {lamps: [{name: x, lines: [5]}]}", "lights.lamps.1.lines"),
+    ],
+)
+def test_the_line_of_the_reset_button_is_nobody_else_s(read: Read, other: str, key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(f"factory_default: {{line: 5}}\n{other}")
+    (only,) = caught.value.problems
+    assert (only.line, only.key) == (5, key)
+    assert only.text == "line 5 of gpiochip0 is used by factory_default.line, too"
+
+
+def test_a_line_of_another_chip_is_another_line(read: Read) -> None:
+    text = "factory_default: {line: 5, chip: gpiochip1}\n"
+    read(text + "inputs: {buttons: [{control: record, line: 5}]}")
+
+
+def test_the_reset_button_is_taken_from_a_file_that_is_wrong_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "ivsd.yaml"
+    path.write_text(HEAD.replace("room: 4", "room: kitchen") + "factory_default: {line: 5}\n")
+    assert salvage(path).factory_default.line == 5
+    path.write_text(HEAD + "factory_default: {line: 5, hold_s: 1}\n")
+    assert salvage(path).factory_default.line is None

@@ -13,6 +13,7 @@ ones.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pytest
@@ -21,13 +22,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from ivsd.events import (
+    FACTORY_DEFAULT,
+    Command,
     DeviceForgotten,
     DeviceFound,
     DeviceLost,
     Disturbed,
     Drop,
     Event,
+    FactoryDefaultAsked,
+    FactoryDefaultBegan,
+    FactoryDefaultFailed,
     FindUser,
+    HoldRules,
     Keep,
     Kept,
     KeptMarker,
@@ -38,15 +45,20 @@ from ivsd.events import (
     NumberKind,
     OutboxLost,
     OutboxRead,
+    Outcome,
     Pressed,
     Reconfigured,
     Released,
     RenewalFailed,
+    RestoreFactoryState,
+    Result,
     RoomInformed,
     RoomPolled,
+    Rules,
     Scanned,
     StartRecording,
     StopProtection,
+    Tick,
     WatchFailed,
     WhoMayStop,
 )
@@ -80,9 +92,9 @@ from tests.watched_box import (
     SETTLE_S,
     USERS,
     Box,
-    Config,
     Mark,
 )
+from tests.watched_box import Config as PlainConfig
 
 LOST = [ConnectionLost("the connection broke"), NoReply("no answer"), ServerFailed("HTTP 500"),
         BadReply("not JSON")]  # fmt: skip
@@ -96,6 +108,26 @@ NOT_READ = [*LOST, Unreachable("no way"), LogInRefused("wrong password"), Unauth
             RoomNotFound("no such room"), TlsUntrusted("not trusted")]  # fmt: skip
 
 
+HELD_S, STUCK_S, CONFIRM_S, OWED_S = 10.0, 60.0, 2.0, 60.0
+HOLDS = {
+    "": None,
+    "line": HoldRules(),
+    "line, confirmed": HoldRules(confirm=True),
+    "combination": HoldRules(frozenset({"marker", "held"})),
+}
+
+
+@dataclass(frozen=True)
+class Config(PlainConfig):
+    """What a configuration file may say, with what is held for the factory state."""
+
+    holds: str = "line"
+
+    @property
+    def rules(self) -> Rules:
+        return replace(super().rules, factory_default=HOLDS[self.holds])
+
+
 CONFIGS = st.builds(
     Config,
     st.sampled_from(["one", "one", "one", "two"]),
@@ -104,13 +136,165 @@ CONFIGS = st.builds(
     st.sampled_from(MarkerTime),
     st.sampled_from([5.0, 20.0, 1.0]),
     st.sampled_from(WhoMayStop),
+    st.just(""),
+    st.sampled_from(list(HOLDS)),
 )
 
 
-class Door(Box, RuleBasedStateMachine):
+Key = tuple[str, float]
+
+
+class HeldBox(Box):
+    """The shadow of the hold for the factory state: when it may restore, and whom it answers.
+
+    It restores only after a release that was seen, between HELD_S and STUCK_S after all were
+    down, with nothing lost in between; or where somebody asks for it. A hold is one input.
+    """
+
+    def begin(self, config: PlainConfig) -> None:
+        self.fd_down: dict[str, float] = {}
+        self.fd_own: set[str] = set()
+        """Which of them are no part of a hold so far."""
+        self.fd_since: float | None = None
+        self.fd_confirm: tuple[Key, float] | None = None
+        self.fd_asked: tuple[Key, float] | None = None
+        self.fd_began = False
+        self.fd_inputs: set[Key] = set()
+        self.fd_may_restore = False
+        self.fd_restores = 0
+        super().begin(config)
+
+    def handle(self, event: Event) -> None:
+        super().handle(event)
+        assert self.fd_restores == self.fd_may_restore, "it must, and has not"
+        wait: set[Key] = set()
+        if self.fd_since is not None:
+            wait.add((FACTORY_DEFAULT, self.fd_since))
+        wait |= {one[0] for one in (self.fd_confirm, self.fd_asked) if one is not None}
+        assert self.fd_inputs == wait, "one outcome, and none before its end"
+        if isinstance(event, Tick):
+            assert self.fd_since is None or self.now < self.fd_since + STUCK_S
+            assert self.fd_confirm is None or self.now < self.fd_confirm[1]
+            assert self.fd_asked is None or self.now < self.fd_asked[1]
+        restoring = self.fd_asked is not None or self.fd_began
+        assert (self.light.name == "restoring") == restoring
+        assert (self.light.name == "reset_confirm") == (self.fd_confirm is not None)
+        held = self.light.name in ("reset_counting", "reset_ready")
+        assert held == (self.fd_since is not None)
+        if self.fd_since is not None:
+            ready = self.now >= self.fd_since + HELD_S
+            assert self.light.name == ("reset_ready" if ready else "reset_counting")
+
+    def note_event(self, event: Event) -> None:
+        self.fd_may_restore, self.fd_restores = False, 0
+        match event:
+            case Pressed(control, at) if self.is_of_hold(control):
+                self.fd_pressed(control, at)
+                return
+            case Released(control) if control in self.fd_down:
+                self.fd_released(event)
+            case DeviceLost(device, _, is_lamp) if device not in self.missing and not is_lamp:
+                self.fd_cancel()
+            case DeviceForgotten() | Reconfigured():
+                self.fd_cancel()
+            case FactoryDefaultAsked(source, at):
+                self.fd_inputs.add((source, at))
+                if self.fd_asked is None and not self.fd_began:
+                    self.fd_restore((source, at))
+            case FactoryDefaultBegan():
+                self.fd_began, self.fd_asked = self.fd_asked is not None, None
+            case FactoryDefaultFailed():
+                self.fd_asked = None
+        super().note_event(event)
+
+    def is_of_hold(self, control: str) -> bool:
+        hold = self.site.factory_default
+        return hold is not None and control in hold.controls
+
+    def fd_pressed(self, control: str, at: float) -> None:
+        hold = self.site.factory_default
+        assert hold is not None
+        if self.fd_confirm is not None and at < self.fd_confirm[1]:
+            key, self.fd_confirm = self.fd_confirm[0], None
+            self.fd_down[control] = at
+            self.fd_restore(key)
+            return
+        self.fd_confirm = None
+        if control in self.fd_down:
+            self.fd_cancel()
+        self.fd_down[control] = at
+        self.fd_own.add(control)
+        # KNOWN: who presses the reset button while it is restored is not answered at all.
+        is_asked = self.fd_asked is not None and self.now < self.fd_asked[1]
+        if self.fd_down.keys() == hold.controls and not is_asked and not self.fd_began:
+            self.fd_since = at
+            self.fd_own.clear()
+            self.fd_inputs.add((FACTORY_DEFAULT, at))
+
+    def fd_released(self, event: Released) -> None:
+        hold = self.site.factory_default
+        assert hold is not None
+        if not event.was_seen:
+            self.fd_cancel()
+            return
+        down_at = self.fd_down.pop(event.control)
+        if self.fd_confirm is not None and event.at >= self.fd_confirm[1]:
+            self.fd_confirm = None
+        if self.fd_since is not None:
+            since, self.fd_since = self.fd_since, None
+            key, held_s = (FACTORY_DEFAULT, since), event.at - since
+            if HELD_S <= held_s < STUCK_S:
+                if hold.confirm or (len(hold.controls) > 1 and self.light.records):
+                    if self.now < event.at + CONFIRM_S:  # else it is over before it is shown
+                        self.fd_confirm = key, event.at + CONFIRM_S
+                else:
+                    self.fd_restore(key)
+        if event.control in self.fd_own:
+            self.fd_own.remove(event.control)
+            if event.control in self.site.controls:
+                super().note_event(Pressed(event.control, down_at))
+
+    def fd_cancel(self) -> None:
+        for control in self.fd_own & self.site.controls.keys():
+            self.wait(control, self.fd_down[control], "none")
+        self.fd_down.clear()
+        self.fd_own.clear()
+        self.fd_since = self.fd_confirm = None
+
+    def fd_restore(self, key: Key) -> None:
+        self.fd_asked, self.fd_may_restore = (key, self.now + OWED_S), True
+
+    def check_secrets(self, command: Command) -> None:  # type: ignore[override]
+        Box.check_secrets(command)
+        if isinstance(command, RestoreFactoryState):
+            self.fd_restores += 1
+            assert self.fd_may_restore, "it restores, and nobody has asked for it"
+
+    def check_outcome(self, outcome: Outcome) -> None:
+        key = (outcome.source, outcome.pressed_at)
+        if key not in self.fd_inputs:
+            super().check_outcome(outcome)
+            return
+        assert outcome.reason
+        self.fd_inputs.remove(key)
+        if key == (FACTORY_DEFAULT, self.fd_since):
+            assert outcome.result is Result.IGNORED
+            assert self.now >= outcome.pressed_at + STUCK_S, "somebody holds it still"
+            self.fd_since = None
+        elif self.fd_confirm is not None and key == self.fd_confirm[0]:
+            assert outcome.result is Result.IGNORED
+            assert self.now >= self.fd_confirm[1], "there is time to confirm still"
+            self.fd_confirm = None
+        elif self.fd_asked is not None and key == self.fd_asked[0]:
+            assert outcome.result is Result.FAILED
+            assert self.now >= self.fd_asked[1], "an answer may come still"
+            self.fd_asked = None
+
+
+class Door(HeldBox, RuleBasedStateMachine):
     """One controller, what it speaks to, and the shadow that knows what must hold."""
 
-    hands: ClassVar = st.sampled_from([*CONTROLS, *MARK, "nothing bound"])
+    hands: ClassVar = st.sampled_from([*CONTROLS, *MARK, FACTORY_DEFAULT, "nothing bound"])
     late: ClassVar = st.sampled_from([0.0, 0.0, 0.0, 0.0, 0.4, 3.0, 40.0, 300.0])
     workers: ClassVar = st.sampled_from(["presses", "outbox"])
     seldom: ClassVar = st.sampled_from([False, False, False, True])
@@ -221,6 +405,75 @@ class Door(Box, RuleBasedStateMachine):
         if again_s is not None:
             self.happens(Pressed(control, self.hand(again_s)))
             self.happens(Released(control, self.hand(0.05)))
+
+    @precondition(lambda self: self.site.factory_default is not None)
+    @rule(
+        held_s=st.sampled_from([2.0, 9.9, 10.0, 11.0, 11.0, 30.0, 59.8, 60.0, 61.0]),
+        between=st.sampled_from(["", "", "", "", "lost", "forgotten", "lamp", "poll", "record"]),
+        was_seen=st.sampled_from([True, True, True, False]),
+        order=st.booleans(),
+        confirmed_s=st.sampled_from([None, 0.5, 1.9, 2.0, 3.0]),
+        in_one_go=st.sampled_from([False, False, True]),
+    )
+    def somebody_holds_for_the_factory_state(
+        self,
+        held_s: float,
+        between: str,
+        was_seen: bool,
+        order: bool,
+        confirmed_s: float | None,
+        in_one_go: bool,
+    ) -> None:
+        """By the kernel's time; what was in one go is handled when all of it is over."""
+        assert self.site.factory_default is not None
+        controls = sorted(self.site.factory_default.controls, reverse=order)
+        late_s = held_s + 1.0 if in_one_go else 0.0
+        self.pass_time(late_s)
+        for control in controls:
+            self.happens(Pressed(control, self.hand(0.05, late_s)))
+        match between:
+            case "lost":
+                self.happens(DeviceLost("keypad", "keypad: unplugged"))
+                self.happens(DeviceFound("keypad"))
+            case "forgotten":
+                self.happens(DeviceForgotten("keypad"))
+            case "lamp":
+                self.happens(DeviceLost("lamp", "lamp: not found", is_lamp=True))
+            case "poll":
+                self.watcher_polls()
+            case "record":
+                self.happens(Pressed("record_toggle", self.hand(0.05, late_s)))
+        if in_one_go:
+            self.last_hand += held_s
+        else:
+            self.pass_time(held_s)
+        for control in controls[::-1]:
+            self.happens(Released(control, self.hand(0.0, late_s), was_seen))
+        if confirmed_s is not None:
+            self.happens(Pressed(controls[0], self.hand(confirmed_s)))
+            self.happens(Released(controls[0], self.hand(0.05)))
+
+    # KNOWN: what is asked for while somebody holds, or must confirm, is restored twice.
+    @precondition(
+        lambda self: self.backlog is None and self.fd_since is None and self.fd_confirm is None
+    )
+    @rule(really=seldom)
+    def factory_state_is_asked_for(self, really: bool) -> None:
+        if really:
+            self.happens(FactoryDefaultAsked("web page", self.hand(0.01)))
+
+    @precondition(lambda self: self.backlog is None and self.fd_asked is not None)
+    @rule(begins=st.booleans(), after_s=st.sampled_from([0.1, 3.0, 59.0]))
+    def privileged_part_answers(self, begins: bool, after_s: float) -> None:
+        self.pass_time(after_s)
+        if self.fd_asked is not None:  # KNOWN: later it is not believed any more
+            begun: Event = FactoryDefaultBegan()
+            self.handle(begun if begins else FactoryDefaultFailed("a template is missing"))
+
+    @precondition(lambda self: self.fd_began)
+    @rule(config=CONFIGS)
+    def the_box_comes_up_again(self, config: Config) -> None:
+        self.the_box_is_restarted(config, 10.0, opens=True, really=True)
 
     @rule(number=st.sampled_from(BADGES), late_s=late, answers=st.booleans())
     def swipe(self, number: str, late_s: float, answers: bool) -> None:
@@ -552,6 +805,11 @@ class Door(Box, RuleBasedStateMachine):
             return
         if self.backlog is not None:
             self.the_box_goes_on()
+        if self.fd_began:
+            self.the_box_is_restarted(Config(), 10.0, opens=True, really=True)
+        if self.fd_asked is not None:
+            self.handle(FactoryDefaultFailed("a template is missing"))
+        self.handle(DeviceForgotten("all hands off"))
         if self.site.config_problem:
             self.config_is_reloaded(Config(), relinks=True, stale=False)
         if not self.disk.is_open:

@@ -7,24 +7,40 @@ a thread has died.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ivsd.appliance import journal
+from ivsd.appliance import control_client, journal, status_words
+from ivsd.appliance.control_client import ControlError
 from ivsd.appliance.notify import notify
+from ivsd.appliance.status import Status
 from ivsd.config import Config, load
 from ivsd.config.schema import Inputs, Lights, Writing
 from ivsd.daemon import Daemon
-from ivsd.events import DeviceLost, Event, LightView, Note, Outcome, Report, Show
+from ivsd.events import (
+    DeviceLost,
+    Event,
+    FactoryDefaultAsked,
+    LightView,
+    Note,
+    Outcome,
+    Report,
+    Show,
+)
 from ivsd.hardware import VirtualHardware
 from ivsd.inputs.source import DeviceProblem, Source
 from ivsd.inputs.virtual import VirtualHands
@@ -429,7 +445,7 @@ def test_a_missing_device_that_the_new_file_does_not_name_is_forgotten(
         box.daemon.post(DeviceLost("reader", "reader: not found"))
         return loaded
 
-    monkeypatch.setattr("ivsd.daemon.load", slow_load)
+    monkeypatch.setattr("ivsd.appliance.settings.load", slow_load)
     box.reload(config(server))
     until(lambda: box.views[-1].fault == "")
     assert box.press("lock").result == "done", "what was in the queue has been handled by now"
@@ -610,12 +626,12 @@ def test_systemd_is_told_ready_status_and_stopping(
     _ = run  # clears the environment before ours is set
     monkeypatch.setenv("NOTIFY_SOCKET", systemd.getsockname())
     box = run(config(server))
-    lines = told_until(systemd, "STATUS=available")
+    lines = told_until(systemd, "STATUS=Interview Room 1: free")
     assert "READY=1" in lines
-    assert lines.index("STATUS=starting") < lines.index("STATUS=available")
+    assert lines[0].startswith("STATUS=room 4: state not known; starting")
     box.press("record")
-    told_until(systemd, "STATUS=recording")
-    assert "STATUS=pending" not in lines
+    lines = told_until(systemd, "STATUS=Interview Room 1: recording")
+    assert lines == ["STATUS=Interview Room 1: recording"], "a press on its way is no state"
     box.stop()
     assert told_until(systemd, "STOPPING=1")[-1] == "STOPPING=1"
 
@@ -625,7 +641,8 @@ def test_systemd_is_told_ready_with_a_wrong_configuration_too(
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", systemd.getsockname())
     run("valt: oops\n")
-    assert "STATUS=config" in told_until(systemd, "READY=1")
+    first, *_ = told_until(systemd, "READY=1")
+    assert first.startswith("STATUS=the configuration is wrong: ")
 
 
 def test_an_abstract_socket_of_systemd_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -692,3 +709,208 @@ def test_no_token_and_no_card_number_reaches_the_log_even_when_a_library_logs_ur
 )
 def test_a_server_keeps_its_name_when_it_begins_to_speak_tls(url: str, name: str) -> None:
     assert server_name(url) == name
+
+
+# -- what it says of itself -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def control(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the daemons of this test can be asked."""
+    with tempfile.TemporaryDirectory(prefix="ivsd-") as folder:  # socket paths must be short
+        path = Path(folder) / "s"
+        monkeypatch.setitem(globals(), "Daemon", partial(Daemon, socket=path))
+        yield path
+
+
+def told(control: Path) -> Status:
+    until(control.exists)
+    return control_client.status(control)
+
+
+def test_the_status_tells_of_a_box_that_records(run: Run, server: Simulator, control: Path) -> None:
+    box = run(config(server))
+    box.shows("available")
+    box.press("record")
+    box.press("lock")
+    status = told(control)
+    assert status_words.wrong(status) == []
+    assert (status.config.loaded, status.config.problems) == (True, ())
+    assert status.config.file == str(box.path)
+    room = status.room
+    assert (room.configured, room.id, room.state, room.records) == ("4", 4, "recording", True)
+    assert (room.name, room.shown) == (server.world.rooms[4].name, "recording")
+    assert room.recording_s is not None
+    assert 0 <= room.recording_s < 5
+    link = status.link
+    assert (link.url, link.up, link.fault, link.trust) == (server.url, True, "", "none")
+    assert link.server_version == "6.5.2"
+    assert link.login_s_ago is not None
+    assert [device.ready for device in status.devices] == [True] * 3
+    assert {device.name for device in status.devices} >= {"lamp status", "lamp sign"}
+    actions = [(outcome.action, outcome.result) for outcome in status.outcomes]
+    assert actions == [("lock_toggle", "failed"), ("record_toggle", "done")]
+    assert abs(datetime.fromisoformat(status.outcomes[0].time).timestamp() - time.time()) < 5
+
+
+def test_the_status_of_a_wrong_configuration_names_every_problem(run: Run, control: Path) -> None:
+    box = run(config(None, url="ftp://valt", timeout_s=900))
+    box.shows("config")
+    status = told(control)
+    assert status.config.loaded is False
+    assert [("valt.url" in p, "valt.timeout_s" in p) for p in status.config.problems] == [
+        (True, False),
+        (False, True),
+    ]
+    assert (status.lights.name, status.room.configured) == ("config", "")
+
+
+def test_a_wrong_file_beside_an_old_one_in_use_is_told_until_it_is_right(
+    run: Run, server: Simulator, control: Path
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    box.path.write_text("valt: oops\n", encoding="utf-8")
+    control_client.ask(control, "reload")
+    until(lambda: bool(told(control).config.problems))
+    assert told(control).config.loaded
+    box.path.write_text(config(server), encoding="utf-8")
+    control_client.ask(control, "reload")
+    until(lambda: not told(control).config.problems)
+
+
+def test_the_status_of_a_server_that_is_away_keeps_what_was_confirmed(
+    run: Run, server: Simulator, control: Path
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    box.press("record")
+    server.away()
+    until(lambda: box.light == "no_link")
+    status = told(control)
+    assert (status.link.up, status.link.fault) == (False, "no_link")
+    assert "refuses connections" in status.link.why
+    assert (status.room.state, status.room.shown, status.room.records) == ("recording", None, True)
+
+
+def test_a_missing_device_is_told(run: Run, server: Simulator, control: Path) -> None:
+    keyboards = "\ninputs:\n  keyboards: [{name: reader, match: {name: Reader}}]\n"
+    box = run(config(server) + keyboards, HardwareWithReader())
+    until(lambda: bool(box.views) and box.views[-1].fault == "device")
+    problems = [device.problem for device in told(control).devices if not device.ready]
+    assert problems == ["reader: not found"]
+
+
+def test_a_subscriber_sees_a_press_as_it_happens(
+    run: Run, server: Simulator, control: Path
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    states = control_client.follow(control)
+    assert next(states).room.state == "available"
+    box.hardware.hands.press("record")
+    seen = next(status for status in states if status.outcomes)
+    assert (seen.room.state, seen.outcomes[0].result) == ("recording", "done")
+
+
+def test_no_secret_is_in_the_status(run: Run, server: Simulator, control: Path) -> None:
+    """Swiped, typed, refused by the server with its own words, and as a wrong configuration."""
+    box = run(config(server))
+    box.shows("available")
+    token = re.findall(r"access_token=(\w+)", " ".join(r.path for r in server.requests))
+    for number in ("0004711001", "99998888777"):
+        box.hardware.hands.swipe(number)
+    for key in ("KEY_2", "KEY_5", "KEY_8", "KEY_0", "KEY_ENTER"):
+        box.hardware.hands.key(key)
+    until(lambda: len(box.outcomes) == 3)
+    text = json.dumps(control_client.ask(control, "status"))
+    for secret in ("0004711001", "99998888777", "2580", "admin", *token):
+        assert secret not in text
+    box.reload(config(server, password="[swordfish]"))
+    until(lambda: bool(told(control).config.problems))
+    assert "swordfish" not in json.dumps(control_client.ask(control, "status"))
+
+
+def test_who_asks_for_the_factory_default_is_handed_on(
+    run: Run, server: Simulator, control: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    posted: list[Event] = []
+    desk = box.daemon._control._desk if box.daemon._control is not None else None
+    assert desk is not None
+    monkeypatch.setattr(box.daemon._control, "_desk", replace(desk, post=posted.append))
+    assert control_client.ask(control, "factory-default") == {}
+    assert [type(event) for event in posted] == [FactoryDefaultAsked]
+
+
+def test_a_loop_that_is_stuck_is_no_answer(
+    run: Run, server: Simulator, control: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    stuck, let_go = threading.Event(), threading.Event()
+
+    def hang(event: Event) -> None:
+        stuck.set()
+        let_go.wait(10.0)
+
+    monkeypatch.setattr(box.daemon, "_step", hang)
+    assert stuck.wait(5.0)
+    with pytest.raises(ControlError, match="the daemon does not answer"):
+        control_client.status(control)
+    monkeypatch.undo()
+    let_go.set()
+
+
+def test_a_socket_that_cannot_be_made_stops_nothing(
+    run: Run, server: Simulator, control: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    control.mkdir()
+    box = run(config(server))
+    box.shows("available")
+    assert box.press("record").result == "done"
+    assert "no control socket at" in caplog.text
+
+
+def test_a_second_daemon_goes_on_without_the_socket_of_the_first(
+    run: Run, server: Simulator, control: Path
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    told(control)
+    second = run(None)
+    second.shows("available")
+    second.press("lock")
+    second.stop()
+    assert told(control).outcomes == ()
+
+
+def test_the_socket_is_gone_when_the_daemon_has_ended(
+    run: Run, server: Simulator, control: Path
+) -> None:
+    box = run(config(server))
+    told(control)
+    assert box.stop() < STOP_WITHIN_S
+    assert not control.exists()
+
+
+def test_without_a_path_there_is_no_socket_and_no_thread(run: Run, server: Simulator) -> None:
+    box = run(config(server))
+    box.shows("available")
+    assert "control" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_control_thread_that_dies_ends_the_daemon_loudly(
+    run: Run, server: Simulator, control: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    box = run(config(server))
+    box.shows("available")
+    told(control)
+    monkeypatch.setattr("ivsd.appliance.control.to_json", lambda *_: _raise())
+    with pytest.raises(ControlError):
+        control_client.status(control)
+    box.ends_by_itself()
+    assert box.code == 1
+    assert "thread control died" in caplog.text

@@ -37,6 +37,7 @@ class FakeDevice:
         self.fd = os.open(os.devnull, os.O_RDONLY)
         self.events: deque[Any] = deque()
         self.down: list[int] = []
+        self.at_once = 64
         self.keys = [code for name, code in ecodes.ecodes.items() if name.startswith("KEY_")]
         self.grabs = 0
         self.grab_error: OSError | None = None
@@ -71,10 +72,11 @@ class FakeDevice:
             raise OSError(errno.ENODEV, "No such device")
         if not self.events:
             raise BlockingIOError
-        events, self.events = list(self.events), deque()
-        return events
+        return [self.events.popleft() for _ in range(min(self.at_once, len(self.events)))]
 
     def active_keys(self) -> list[int]:
+        """Asked for them, the kernel forgets the key events that wait (evdev_handle_get_val)."""
+        self.events = deque(event for event in self.events if event.type != ecodes.EV_KEY)
         return self.down
 
     def grab(self) -> None:
@@ -213,7 +215,10 @@ def test_lost_events_leave_no_key_stuck(machine: Machine) -> None:
     device.dropped()
     device.down = [ecodes.KEY_P]
     events: list[Event] = list(source.read())
-    assert events[2:] == [Disturbed("door", "lost events", 1, 11.0), Released("record", 11.0)]
+    assert events[2:] == [
+        Disturbed("door", "lost events", 1, 11.0),
+        Released("record", 11.0, was_seen=False),
+    ]
 
 
 def test_a_key_that_came_up_while_the_kernel_was_asked_is_not_stuck(machine: Machine) -> None:
@@ -227,7 +232,7 @@ def test_a_key_that_came_up_while_the_kernel_was_asked_is_not_stuck(machine: Mac
     assert events == [
         Disturbed("door", "lost events", 1, 11.0),
         Pressed("record", 11.25),
-        Released("record", 11.25),
+        Released("record", 11.25, was_seen=False),
     ]
 
 
@@ -363,3 +368,120 @@ def test_a_reader_is_built_with_its_notation_and_valt_s(
     (event,) = source.read()
     assert isinstance(event, Scanned)
     assert event.number.reveal() == number
+
+
+# -- releases that nobody saw (the hold for the factory state must not believe them) ------------
+
+
+def test_after_lost_events_a_key_s_release_is_not_believed_but_that_of_its_next_press_is(
+    machine: Machine,
+) -> None:
+    device, source = plug(machine), make(KEY_R="record")
+    source.open()
+    device.key("KEY_R", 1)
+    device.dropped()
+    device.down = [ecodes.KEY_R]  # maybe anew: it may have come up in between
+    list(source.read())
+    device.key("KEY_R", 0, 21.0)
+    device.key("KEY_R", 1, 22.0)
+    device.key("KEY_R", 0, 23.0)
+    assert list(source.read()) == [
+        Released("record", 21.0, was_seen=False),
+        Pressed("record", 22.0),
+        Released("record", 23.0),
+    ]
+
+
+def test_a_release_that_was_itself_lost_is_not_believed(machine: Machine) -> None:
+    device, source = plug(machine), make(KEY_R="record", KEY_P="pause")
+    source.open()
+    device.key("KEY_R", 1)
+    device.key("KEY_P", 1)
+    device.dropped()
+    device.down = [ecodes.KEY_P]
+    assert list(source.read())[-1] == Released("record", 11.0, was_seen=False)
+    device.key("KEY_P", 0, 12.0)
+    device.key("KEY_R", 1, 13.0)
+    device.key("KEY_R", 0, 14.0)
+    assert list(source.read()) == [
+        Released("pause", 12.0, was_seen=False),
+        Pressed("record", 13.0),
+        Released("record", 14.0),
+    ]
+
+
+def test_events_lost_before_a_press_do_not_make_its_release_doubtful(machine: Machine) -> None:
+    device, source = plug(machine), make(KEY_R="record")
+    source.open()
+    device.dropped()
+    list(source.read())
+    device.key("KEY_R", 1, 12.0)
+    device.key("KEY_R", 0, 13.0)
+    assert list(source.read()) == [Pressed("record", 12.0), Released("record", 13.0)]
+
+
+def test_a_second_loss_makes_a_release_doubtful_again(machine: Machine) -> None:
+    device, source = plug(machine), make(KEY_R="record")
+    source.open()
+    for loss in (1, 2):
+        device.key("KEY_R", 1, 10.0 * loss)
+        device.dropped(10 * loss + 1)
+        device.down = [ecodes.KEY_R]
+        list(source.read())
+        device.key("KEY_R", 0, 10.0 * loss + 2)
+        device.down = []
+        assert list(source.read()) == [Released("record", 10.0 * loss + 2, was_seen=False)]
+
+
+def test_a_device_that_comes_back_has_no_doubts_from_before(machine: Machine) -> None:
+    device, source = plug(machine), make(KEY_R="record")
+    source.open()
+    device.key("KEY_R", 1)
+    device.dropped()
+    device.down = [ecodes.KEY_R]
+    list(source.read())
+    source.close()
+    machine.devices.clear()
+    again = plug(machine)
+    source.open()
+    again.key("KEY_R", 0, 20.0)  # of a key that was down when it came
+    again.key("KEY_R", 1, 21.0)
+    again.key("KEY_R", 0, 22.0)
+    assert list(source.read()) == [Pressed("record", 21.0), Released("record", 22.0)]
+
+
+def test_a_press_seen_after_the_loss_is_a_press_of_its_own(machine: Machine) -> None:
+    """Its key came up in the loss; what comes after it was seen whole."""
+    device, source = plug(machine), make(KEY_R="record")
+    source.open()
+    device.key("KEY_R", 1)
+    device.dropped()
+    device.key("KEY_R", 1, 11.25)
+    device.down = [ecodes.KEY_R]
+    list(source.read())
+    device.key("KEY_R", 0, 21.0)
+    assert list(source.read()) == [Released("record", 21.0)]
+
+
+@pytest.mark.xfail(
+    strict=True, reason="what is held is asked before all is read: the kernel forgets the rest"
+)
+def test_a_key_that_came_up_and_went_down_while_the_kernel_was_asked_is_doubtful(
+    machine: Machine,
+) -> None:
+    """Either what waits is read before the kernel is asked, or nobody knows what it was."""
+    device, source = plug(machine), make(KEY_R="record")
+    source.open()
+    device.at_once = 3
+    device.dropped()
+    device.key("KEY_R", 1, 11.25)
+    device.key("KEY_R", 0, 12.0)  # more than one read takes
+    device.key("KEY_R", 1, 12.5)
+    device.down = [ecodes.KEY_R]
+    ups = [event for event in source.read() if isinstance(event, Released)]
+    device.key("KEY_R", 0, 22.0)
+    ups += [event for event in source.read() if isinstance(event, Released)]
+    assert ups[0] in (
+        Released("record", 12.0),
+        Released("record", 22.0, was_seen=False),
+    )

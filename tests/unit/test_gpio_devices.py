@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("gpiod", reason="needs gpiod (pip install ivsd[appliance])")
 pytest.importorskip("gpiozero", reason="needs gpiozero (pip install ivsd[appliance])")
 
-from ivsd.config.schema import LampConfig, LampKind, Lights
-from ivsd.events import Disturbed, Pressed, Released
+from ivsd.config.schema import FactoryDefault, LampConfig, LampKind, Lights
+from ivsd.events import FACTORY_DEFAULT, Disturbed, Pressed, Released
 from ivsd.gpio_factory import Line, LineProblem
 from ivsd.hardware import RealHardware
 from ivsd.inputs.gpio import GpioButton
@@ -145,6 +145,60 @@ def test_edges_that_the_kernel_had_to_drop_are_counted_over_all_openings() -> No
     pin = it._device.pin
     pin.dispatch = lambda: losing(2)
     assert list(it.read()) == [Disturbed("button record on B", "lost edges", 5, 7.0)]
+
+
+def lose_edges(pin: FakePin, *edges: tuple[float, int, int]) -> None:
+    """Let the kernel tell of edges (when, level), each after so many that it had to drop."""
+
+    def dispatch() -> None:
+        for pin.edge_at, level, lost in edges:
+            pin.lost_edges += lost
+            pin.when_changed(pin.edge_at, level)
+
+    pin.dispatch = dispatch  # type: ignore[method-assign]
+
+
+def test_a_release_after_lost_edges_is_not_believed() -> None:
+    """It came up and went down again meanwhile: nobody has held it for so long."""
+    it, pin = button(FakeFactory(B=1))
+    lose_edges(pin, (1.0, 0, 0), (12.0, 1, 2))
+    _, released, _ = it.read()
+    assert released == Released("record", 12.0, was_seen=False)
+
+
+def test_a_release_whose_press_before_came_up_unseen_is_not_believed() -> None:
+    it, pin = button(FakeFactory(B=1))
+    lose_edges(pin, (1.0, 0, 0))
+    list(it.read())
+    lose_edges(pin, (5.0, 0, 1))
+    list(it.read())
+    lose_edges(pin, (12.0, 1, 0))
+    assert list(it.read()) == [Released("record", 12.0, was_seen=False)]
+
+
+def test_after_lost_edges_the_next_press_is_believed_again() -> None:
+    it, pin = button(FakeFactory(B=1))
+    lose_edges(pin, (1.0, 0, 3), (2.0, 1, 2))
+    list(it.read())
+    lose_edges(pin, (3.0, 0, 0), (14.0, 1, 0))
+    assert list(it.read()) == [Pressed("record", 3.0), Released("record", 14.0)]
+
+
+def test_edges_lost_before_the_press_are_not_held_against_it() -> None:
+    it, pin = button(FakeFactory(B=1))
+    lose_edges(pin, (1.0, 0, 4), (12.0, 1, 0))
+    events = list(it.read())
+    assert Released("record", 12.0, was_seen=True) in events
+
+
+def test_the_reset_button_is_a_button_with_the_name_of_the_factory_default() -> None:
+    hardware = RealHardware()
+    hardware._factory = FakeFactory(RESET=1)
+    assert hardware.reset_button(FactoryDefault()) == []
+    (it,) = hardware.reset_button(FactoryDefault("RESET"))
+    it.open()
+    hardware._factory.pins["RESET"].waiting = [(1.0, 0), (12.0, 1)]
+    assert list(it.read()) == [Pressed(FACTORY_DEFAULT, 1.0), Released(FACTORY_DEFAULT, 12.0)]
 
 
 def test_the_bounce_time_is_left_to_the_kernel() -> None:

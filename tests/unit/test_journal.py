@@ -20,9 +20,16 @@ from typing import Any
 import pytest
 
 from ivsd.appliance import journal
-from ivsd.appliance.journal import scrub, write_outcome
+from ivsd.appliance.journal import (
+    MESSAGE_IDS,
+    scrub,
+    set_room,
+    write_note,
+    write_outcome,
+    write_problem,
+)
 from ivsd.appliance.notify import notify
-from ivsd.events import FindUser, NumberKind, Outcome, Result, Scanned
+from ivsd.events import About, FindUser, Note, NumberKind, Outcome, Result, Scanned
 from ivsd.valt.model import Secret, User
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -211,6 +218,7 @@ def outcome(result: Result = Result.DONE, reason: str = "recording started") -> 
 
 
 def test_an_outcome_is_one_line_with_fields_to_filter_by(systemd_journal: Journal) -> None:
+    set_room(4)
     write_outcome(outcome())
     (record,) = systemd_journal.records
     assert record.getMessage() == "record (record_toggle): done: recording started"
@@ -221,7 +229,23 @@ def test_an_outcome_is_one_line_with_fields_to_filter_by(systemd_journal: Journa
         "IVSD_OUTCOME": "done",
         "IVSD_REASON": "recording started",
         "IVSD_AFTER_MS": "250",
+        "IVSD_ROOM": "4",
     }
+    assert vars(record)["MESSAGE_ID"] == MESSAGE_IDS[Result.DONE]
+
+
+def test_a_line_lost_and_back_can_be_found_by_its_kind(systemd_journal: Journal) -> None:
+    write_note(Note("no route", problem=True, about=About.LINK_LOST))
+    write_note(Note("the VALT server is back", about=About.LINK_BACK))
+    write_note(Note("something else"))
+    write_problem("config", "ivsd.yaml:3: room: is missing")
+    found = [(record.levelno, vars(record).get("MESSAGE_ID")) for record in systemd_journal.records]
+    assert found == [
+        (logging.WARNING, MESSAGE_IDS[About.LINK_LOST]),
+        (logging.INFO, MESSAGE_IDS[About.LINK_BACK]),
+        (logging.INFO, None),
+        (logging.ERROR, MESSAGE_IDS["config"]),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from ivsd.events import (
     DeviceFound,
     DeviceLost,
     Event,
+    FactoryStage,
     LightView,
     Receipt,
 )
@@ -144,7 +145,7 @@ def play() -> Iterator[Play]:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_word_of_the_light_language_has_a_look(table: dict[str, Look]) -> None:
-    assert set(table) == set(WORDS) | set(Receipt)
+    assert set(table) == set(WORDS) | set(Receipt) | set(FactoryStage)
 
 
 def _rhythm(look: Look) -> tuple[tuple[bool, float], ...]:
@@ -161,6 +162,15 @@ def test_no_two_states_or_faults_look_alike_on_a_lamp_with_colours() -> None:
 
 def test_no_two_states_or_faults_look_alike_on_a_lamp_of_one_colour() -> None:
     assert _alike({word: _rhythm(ONE_LAMP[word]) for word in WORDS}) == []
+
+
+def test_the_factory_default_looks_like_nothing_else_on_a_lamp_with_colours() -> None:
+    words = [*WORDS, *FactoryStage]
+    assert _alike({w: (LIGHT_LANGUAGE[w].colour, _rhythm(LIGHT_LANGUAGE[w])) for w in words}) == []
+
+
+def test_no_two_stages_of_the_factory_default_look_alike_on_a_lamp_of_one_colour() -> None:
+    assert _alike({stage: _rhythm(ONE_LAMP[stage]) for stage in FactoryStage}) == []
 
 
 def test_no_two_receipts_look_alike_on_a_lamp_with_colours() -> None:
@@ -186,8 +196,9 @@ def test_no_two_states_or_faults_look_alike_on_single_leds(leds: tuple[Colour, .
     assert _alike({receipt: _seen(looks[receipt], leds) for receipt in Receipt}) == []
 
 
-def test_a_buzzer_sounds_the_receipts_and_is_silent_in_all_else() -> None:
-    assert [word for word in BUZZER if not BUZZER[word].is_dark] == list(Receipt)
+def test_a_buzzer_sounds_the_answers_to_a_hand_and_is_silent_in_all_else() -> None:
+    held = [FactoryStage.COUNTING, FactoryStage.READY, FactoryStage.CONFIRM]
+    assert [word for word in BUZZER if not BUZZER[word].is_dark] == [*Receipt, *held]
     assert _alike({receipt: _rhythm(BUZZER[receipt]) for receipt in Receipt}) == []
 
 
@@ -607,3 +618,64 @@ def test_a_player_without_lamps_does_no_harm(play: Play) -> None:
 
 def test_a_player_that_was_never_started_can_be_stopped() -> None:
     Player([], _unwanted).stop(1.0)
+
+
+# -- somebody holds the button for the factory state ----------------------------------------------
+
+ANYTHING = [
+    pytest.param(AVAILABLE, id="available"),
+    pytest.param(replace(RECORDING, pending=True), id="pending"),
+    pytest.param(replace(PAUSED, fault=BoxFault.DEVICE), id="device"),
+    pytest.param(LightView(fault=LinkFault.NO_LINK, records=True), id="no-link"),
+    pytest.param(LightView(fault=BoxFault.CONFIG), id="config"),
+    pytest.param(LightView(), id="starting"),
+    pytest.param(replace(LOCKED, locked=True), id="locked"),
+]
+
+
+@pytest.mark.parametrize("view", ANYTHING)
+@pytest.mark.parametrize("stage", FactoryStage)
+def test_a_hold_for_the_factory_state_goes_before_all_that_is_shown(
+    view: LightView, stage: FactoryStage
+) -> None:
+    view = replace(view, reset=stage)
+    look = LIGHT_LANGUAGE[stage]
+    expected = [(look.colour if lit else OFF, s) for lit, s in steps_of(look.pattern)]
+    assert view.name == stage.value
+    assert steady_frames(view, status(Lamp())) == expected
+
+
+@pytest.mark.parametrize("view", ANYTHING)
+@pytest.mark.parametrize("stage", FactoryStage)
+def test_the_recording_sign_stays_true_during_a_hold(view: LightView, stage: FactoryStage) -> None:
+    held = replace(view, reset=stage)
+    assert steady_frames(held, sign(Lamp())) == steady_frames(view, sign(Lamp()))
+
+
+def test_while_it_is_held_the_light_ticks_once_a_second_to_be_counted() -> None:
+    view = replace(AVAILABLE, reset=FactoryStage.COUNTING)
+    frames = steady_frames(view, status(Lamp()))
+    assert sum(seconds for _, seconds in frames) == pytest.approx(1.0)
+    assert [colour is OFF for colour, _ in frames] == [False, True]
+
+
+@pytest.mark.parametrize("stage", [FactoryStage.COUNTING, FactoryStage.READY, FactoryStage.CONFIRM])
+def test_a_buzzer_sounds_as_long_as_a_hand_must_do_something(stage: FactoryStage) -> None:
+    frames = steady_frames(replace(AVAILABLE, reset=stage), status(Lamp(), BUZZER))
+    assert any(colour is not OFF for colour, _ in frames)
+
+
+def test_a_buzzer_is_silent_while_it_restores() -> None:
+    view = replace(AVAILABLE, reset=FactoryStage.RESTORING)
+    assert steady_frames(view, status(Lamp(), BUZZER)) == [(OFF, 1.0)]
+
+
+def test_a_hold_is_shown_at_once_and_the_state_comes_back(play: Play) -> None:
+    lamp = Lamp()
+    player = play(status(lamp))
+    player.show(AVAILABLE)
+    until(lambda: lamp.colours[-1:] == [GREEN])
+    player.show(replace(AVAILABLE, reset=FactoryStage.COUNTING))
+    until(lambda: LIGHT_LANGUAGE[FactoryStage.COUNTING].colour in lamp.colours)
+    player.show(RECORDING)
+    until(lambda: lamp.colours[-1:] == [RED])

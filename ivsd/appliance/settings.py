@@ -1,0 +1,97 @@
+"""The configuration files of this box, as the daemon reads and keeps them.
+
+It keeps the last file that was right, for its lamps and for what is held for the factory state:
+those must work when somebody has made a mistake in the file (decision 32). And it moves a
+password out of ivsd.yaml, which the pages of the box will be able to read (decision 5).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ivsd.appliance import durable
+from ivsd.config import (
+    Config,
+    Salvaged,
+    load,
+    load_cards_beside,
+    password,
+    salvage,
+    without_password,
+)
+from ivsd.config.password import CREDENTIAL
+from ivsd.config.schema import CardEntry
+from ivsd.valt.model import Secret
+
+LAST_GOOD = "last-good.yaml"
+DEFAULT_STATE = Path(os.environ.get("STATE_DIRECTORY", "/var/lib/ivsd"))
+"""systemd names the folder that it has made for the service (systemd.exec, StateDirectory=)."""
+
+log = logging.getLogger("ivsd")
+
+
+def data_folder() -> Path:
+    """Return where the product's own data is (decision 4)."""
+    return Path(os.environ.get("IVSD_DATADIR") or Path(sys.prefix) / "share" / "ivsd")
+
+
+@dataclass(frozen=True)
+class Read:
+    """All that a right configuration says."""
+
+    config: Config
+    cards: list[CardEntry]
+    secret: Secret
+
+
+class Settings:
+    """ivsd.yaml at `path` with what stands beside it, and the daemon's own folder `state`.
+
+    `owns_file`: this is the box's service, which may write ivsd.yaml.
+    """
+
+    def __init__(self, path: Path, state: Path, *, owns_file: bool = False) -> None:
+        self._path = path
+        self._state = state
+        self._owns_file = owns_file
+
+    def read(self) -> Read:
+        """Read and check all of it; raises ConfigError with every problem."""
+        config = load(self._path)
+        cards = load_cards_beside(self._path, config)
+        secret = password(config, self._path, self._state)
+        try:
+            text = self._path.read_text(encoding="utf-8")
+            blanked = without_password(text)
+            if self._owns_file and config.valt.password is not None:
+                self._move_password(config.valt.password, blanked)
+            self._keep(blanked)
+        except OSError as e:
+            log.warning("%s: %s", e.filename or self._path, e.strerror)
+        return Read(replace(config, valt=replace(config.valt, password=None)), cards, secret)
+
+    def salvage(self) -> Salvaged:
+        """Take what can be used while the file is wrong; never raises."""
+        return salvage_beside(self._path, self._state)
+
+    def _move_password(self, secret: Secret, blanked: str) -> None:
+        durable.write(self._state / CREDENTIAL, secret.reveal().encode(), mode=0o600)
+        mode = self._path.stat().st_mode & 0o777
+        durable.write(self._path, blanked.encode(), mode=mode)
+        log.info("the password was moved from %s to %s", self._path, self._state / CREDENTIAL)
+
+    def _keep(self, text: str) -> None:
+        """Keep the file that is right; a card wears out by writing what it holds already."""
+        kept = self._state / LAST_GOOD
+        if not kept.is_file() or kept.read_bytes() != text.encode():
+            durable.write(kept, text.encode(), mode=0o600)
+
+
+def salvage_beside(path: Path, state: Path) -> Salvaged:
+    """Take what can be used of a wrong file, of the last right one, and of the factory's."""
+    factory = data_folder() / "templates" / path.name
+    return salvage(path, instead=[state / LAST_GOOD, factory])

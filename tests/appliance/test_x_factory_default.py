@@ -1,0 +1,269 @@
+"""The factory default on the whole box: held, asked for, interrupted; each ends with a reboot.
+
+After the tests of the devices: it takes their configuration, and nothing that was plugged in
+survives a reboot.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ivsd.appliance.factory import manifest
+from tests.appliance.box import CHIP, ROOM, START, Box
+from tests.appliance.machine import PROJECT, MachineError
+from tests.appliance.test_service import BLUE, GREEN, RED, fill, shows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.appliance.machine import Machine
+
+RESET, LINE = 12, 5
+HOLD_S = 3
+CONFIGURATION = f"""\
+controls: {{record: record_toggle}}
+inputs:
+  buttons:
+    - {{control: record, chip: {CHIP}, line: {LINE}}}
+lights:
+  lamps:
+    - {{name: status, kind: rgb, chip: {CHIP}, lines: [{RED}, {GREEN}, {BLUE}]}}
+factory_default: {{chip: {CHIP}, line: {RESET}, hold_s: {HOLD_S}}}
+"""
+WORK = "/var/lib/ivsd-factory"
+REBOOTED_WITHIN_S = 150.0
+SITES_NAME = "interview-room-7"
+EXTRA = "notes of the technician\n(one line alone would be taken for a password)\n"
+
+RESUME_SKIPPED = "systemctl show -P ConditionResult ivsd-factory-resume"
+"""“no” once this boot has found no commit mark: nothing is left to finish."""
+
+
+def restored_files() -> list[tuple[Path, dict[str, Any]]]:
+    """Return what the manifest would restore in the machine: template, and its entry."""
+    import yaml
+
+    entries = yaml.safe_load((PROJECT / "templates" / "manifest.yaml").read_text())["files"]
+    return [
+        (PROJECT / "templates" / entry["template"], entry)
+        for entry in entries
+        if "NetworkManager" not in entry.get("only_if", "")
+    ]
+
+
+# -- a site's box -------------------------------------------------------------------------------
+
+
+def write(machine: Machine, path: str, text: str) -> None:
+    coded = base64.b64encode(text.encode()).decode()
+    machine.run(f"echo {coded} | base64 -d > {path}; chgrp ivsd {path}; chmod 640 {path}")
+
+
+def make_site(machine: Machine) -> None:
+    """Leave the traces of a site everywhere, beside its ivsd.yaml."""
+    write(machine, "/etc/ivsd/cards.yaml", 'cards: [{number: "4711", name: Spare}]\n')
+    write(machine, "/etc/ivsd/notes.txt", EXTRA)
+    machine.run(
+        f"systemctl disable --now ivsd-web 2>/dev/null; echo {SITES_NAME} > /etc/hostname; "
+        "printf '[Time]\\nNTP=10.0.3.9\\n' | install -D -m 644 /dev/stdin "
+        "/etc/systemd/timesyncd.conf.d/ivsd.conf; "
+        "install -o ivsd -g ivsd -m 600 /dev/null /var/lib/ivsd/valt-password; "
+        "echo secret > /var/lib/ivsd/valt-password; touch /var/lib/ivsd-web/session; "
+        f"rm -f {WORK}/audit.log; rm -rf {WORK}/aside-*; sync"
+    )
+
+
+def sums(machine: Machine, paths: list[str]) -> dict[str, str]:
+    """SHA-256 of each of these files that is there."""
+    lines = machine.run(f"sha256sum {' '.join(paths)} 2>/dev/null", check=False).splitlines()
+    return {path: digest for digest, path in (line.split(maxsplit=1) for line in lines)}
+
+
+TARGETS = [entry["target"] for _, entry in restored_files()]
+
+
+# -- what a box is after it ---------------------------------------------------------------------
+
+
+def wait_for_boot(machine: Machine, before: str) -> None:
+    """Wait until the machine is up as another boot, with nothing left to finish."""
+    end = time.monotonic() + REBOOTED_WITHIN_S
+    ask = f"cat /proc/sys/kernel/random/boot_id; {RESUME_SKIPPED}; systemctl is-active ivsd"
+    told = ""
+    while time.monotonic() < end:
+        try:
+            told = machine.run(ask, check=False, timeout_s=10)
+            if told.split()[:1] != [before.strip()] and told.split()[1:] == ["no", "active"]:
+                return
+        except MachineError:
+            machine.wait_ready()
+        time.sleep(0.5)
+    raise AssertionError(f"not up again after {REBOOTED_WITHIN_S:.0f} s: {told}")
+
+
+def boot_id(machine: Machine) -> str:
+    return machine.run("cat /proc/sys/kernel/random/boot_id")
+
+
+def is_factory_new(machine: Machine) -> None:
+    """Check all that a factory default promises."""
+    found = sums(machine, TARGETS)
+    for template, entry in restored_files():
+        target = entry["target"]
+        assert found.get(target) == hashlib.sha256(template.read_bytes()).hexdigest(), target
+        stat = machine.run(f"stat -c '%a %U %G' {target}").split()
+        assert stat == [entry["mode"].lstrip("0"), entry["owner"], entry["group"]], target
+    assert machine.run("ls /etc/ivsd").split() == ["cards.yaml", "ivsd.yaml", "web.yaml"]
+    assert machine.run(f"cat {WORK}/aside-*/notes.txt") == EXTRA
+    left = machine.run("ls /var/lib/ivsd /var/lib/ivsd-web").split()
+    assert not {"valt-password", "session", "last-good.yaml"} & set(left), left
+    machine.run("systemctl is-enabled ivsd-web ivsd; systemctl is-active ivsd-web ivsd")
+    audit = machine.run(f"cat {WORK}/audit.log").splitlines()
+    assert len(audit) == 1, audit
+    assert "factory default" in audit[0]
+    assert "left running" in audit[0]
+    told = json.loads(machine.run("ivsd status --json || true"))
+    assert told["lights"]["name"] == "config", "it waits for its set-up, and says so"
+    is_at_rest(machine)
+
+
+def is_at_rest(machine: Machine) -> None:
+    assert machine.run(f"ls {WORK}/commit {WORK}/staging/* 2>/dev/null", check=False) == ""
+    assert int(machine.run(f"stat -c %s {WORK}/reserve")) >= 2 << 20
+
+
+# -- by hand ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def box(machine: Machine) -> Iterator[Box]:
+    """A site's box in use; the machine may be rebooted under it."""
+    box = Box(machine)
+    box.start(CONFIGURATION, ["button factory_default"])
+    shows(box, GREEN)
+    make_site(machine)
+    yield box
+    box.simulator.stop()
+    with suppress(OSError):  # it may have gone with the machine's last boot
+        box.hands.close()
+
+
+def hold(box: Box, seconds: float) -> None:
+    box.play([(0, "pull", CHIP, RESET, "down"), (1000 * seconds, "pull", CHIP, RESET, "up")])
+
+
+def test_a_short_hold_and_one_that_began_before_the_daemon_do_nothing(box: Box) -> None:
+    boot, since = boot_id(box.machine), box.now()
+    hold(box, HOLD_S - 1)
+    assert box.answer(since, "factory_default").outcome == "ignored"
+    box.play([(0, "pull", CHIP, RESET, "down")])
+    box.restart(["button factory_default"])
+    since = box.now()
+    box.play([(1000 * (HOLD_S + 1), "pull", CHIP, RESET, "up")])
+    box.quiet()
+    assert box.outcomes(since) == [], box.told()
+    assert boot_id(box.machine) == boot
+
+
+def test_a_hold_while_a_press_waits_restores_all_and_reboots(box: Box) -> None:
+    box.set_room("recording")
+    shows(box, RED)
+    boot, since = boot_id(box.machine), box.now()
+    box.simulator.black_hole()
+    box.play([(0, "pull", CHIP, LINE, "down"), (60, "pull", CHIP, LINE, "up")])
+    began = time.monotonic()
+    hold(box, HOLD_S + 0.5)
+    line = box.answer(since, "factory_default", 30)
+    assert (line.outcome, "the recording goes on" in line.text) == ("done", True), line.text
+    wait_for_boot(box.machine, boot)
+    print(f"held, restored, rebooted and ready: {time.monotonic() - began:.0f} s")
+    is_factory_new(box.machine)
+    assert box.world.view(ROOM).status == "recording"
+
+
+def test_a_hold_restores_with_everything_broken(box: Box) -> None:
+    machine = box.machine
+    boot = boot_id(machine)
+    box.stop()
+    machine.run("printf 'lights: [' >> /etc/ivsd/ivsd.yaml")
+    machine.monitor("set_link site off")
+    try:
+        fill(machine)
+        since = box.now()
+        machine.run("systemctl start ivsd")
+        box.wait_for(since, "button factory_default", ": ready")
+        hold(box, HOLD_S + 0.5)
+        assert box.answer(since, "factory_default", 30).outcome == "done", box.told()
+        wait_for_boot(machine, boot)
+    finally:
+        machine.monitor("set_link site on")
+        machine.run("rm -f /var/filler")
+    is_factory_new(machine)
+
+
+# -- the power is cut ---------------------------------------------------------------------------
+
+CUTS = {
+    "a file is staged": ("before rename 2", False),
+    "the mark is written": ("before rename commit", False),
+    "the mark stands": ("after rename commit", True),
+    "a file of the site is moved": ("before rename notes.txt", True),
+    "the state is dropped": ("before unlink valt-password", True),
+    "the configuration is placed": ("before rename ivsd.yaml", True),
+    "the last file is placed": ("before rename hostname", True),
+    "the mark goes": ("before unlink commit", True),
+}
+
+
+@pytest.mark.parametrize("phase", CUTS)
+def test_a_power_cut_leaves_the_old_or_the_factory_state(machine: Machine, phase: str) -> None:
+    moment, committed = CUTS[phase]
+    site = START.replace("SERVER", "10.0.3.2:9") + "controls: {record: record_toggle}\n"
+    write(machine, "/etc/ivsd/ivsd.yaml", site)
+    make_site(machine)
+    machine.run("systemctl stop ivsd")
+    before = sums(machine, TARGETS)
+    cut = f"/opt/ivsd/bin/python /project/tests/appliance/guest/cut.py '{moment}'"
+    unit = "/run/systemd/system/ivsd-factory-default.service.d"
+    coded = base64.b64encode(f"[Service]\nExecStart=\nExecStart={cut}\n".encode()).decode()
+    machine.run(
+        f"mkdir -p {unit}; echo {coded} | base64 -d > {unit}/cut.conf; systemctl daemon-reload; "
+        "systemctl stop ivsd-factory-default.service; sync"
+    )
+    asking = machine.spawn("ivsd factory-default --yes; cat > /dev/null")
+    wait_for_cut(machine)
+    boot = boot_id(machine)
+    machine.kill()
+    asking.wait(20)
+    machine.start(keep_disk=True)
+    wait_for_boot(machine, boot)
+    if committed:
+        is_factory_new(machine)
+    else:
+        assert sums(machine, TARGETS) == before
+        assert machine.run("cat /etc/hostname /etc/ivsd/notes.txt") == f"{SITES_NAME}\n{EXTRA}"
+        assert machine.run("cat /var/lib/ivsd/valt-password") == "secret\n"
+        is_at_rest(machine)
+
+
+def wait_for_cut(machine: Machine) -> None:
+    end = time.monotonic() + 60
+    ask = "journalctl -b -u ivsd-factory-default -o cat --no-pager"
+    while "CUT" not in (said := machine.run(ask)).split():
+        assert time.monotonic() < end, said
+        time.sleep(0.2)
+
+
+def test_the_manifest_of_the_machine_is_the_projects(machine: Machine) -> None:
+    listed = machine.run(f"ls {WORK}/templates").split()
+    assert {template.name for template, _ in restored_files()} < set(listed)
+    assert manifest.SUMS in listed
+    assert machine.run(f"stat -c '%a %U' {WORK} {WORK}/templates").split() == ["700", "root"] * 2

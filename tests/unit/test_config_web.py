@@ -1,0 +1,69 @@
+"""web.yaml: what may stand in it, and what is said of the rest."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from ivsd.config import ConfigError
+from ivsd.config.web import WebConfig, load_web
+
+EXAMPLE = Path(__file__).parents[2] / "config" / "web.yaml"
+
+
+def load(tmp_path: Path, text: str) -> WebConfig:
+    path = tmp_path / "web.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_web(path)
+
+
+def test_the_example_holds_every_key_with_its_default() -> None:
+    assert load_web(EXAMPLE) == WebConfig()
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for item in fields(WebConfig):
+        assert f"\n{item.name}: " in text
+
+
+def test_no_file_and_an_empty_one_mean_the_defaults(tmp_path: Path) -> None:
+    assert load_web(tmp_path / "web.yaml") == WebConfig()
+    assert load(tmp_path, "# nothing\n") == WebConfig()
+
+
+def test_by_default_nobody_else_can_read_it() -> None:
+    assert WebConfig().address == "127.0.0.1"
+
+
+def test_all_keys_are_taken(tmp_path: Path) -> None:
+    text = "address: '::'\nport: 443\nnames: [keypad-4.example.com, box]\n"
+    assert load(tmp_path, text) == WebConfig("::", 443, ["keypad-4.example.com", "box"])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("address: localhost", "web.yaml:1: address: 'localhost' is no IP address"),
+        ("address: 127.0.0.1:80", "is no IP address"),
+        ("port: 0", "web.yaml:1: port: 0 is out of range: use 1 to 65535"),
+        ("port: 65536", "out of range"),
+        ("port: '80'", "must be a whole number"),
+        ("names: box", "must be a list"),
+        ("names: ['http://box']", "is no host name"),
+        ("names: ['box:80']", "is no host name"),
+        ("names: ['']", "is no host name"),
+        ("adress: 0.0.0.0", "did you mean 'address'?"),
+        ("- a", "must be a mapping"),
+        ("port: {", "is no valid YAML"),
+    ],
+)
+def test_what_is_wrong_is_explained(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert told in str(caught.value)
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, "address: x\nport: 0\nnames: [' ']\n")
+    assert [problem.line for problem in caught.value.problems] == [1, 2, 3]
