@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ivsd import __version__
-from ivsd.appliance.control_client import SOCKET
 from ivsd.appliance.settings import DEFAULT_STATE, salvage_beside
 from ivsd.config import (
     Config,
@@ -27,6 +26,7 @@ from ivsd.config import (
 from ivsd.config.schema import CardEntry
 
 DEFAULT_CONFIG = Path("/etc/ivsd/ivsd.yaml")
+SOCKET = Path("/run/ivsd/control.sock")
 WEB_CONFIG = Path("/etc/ivsd/web.yaml")
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from ivsd.appliance.status import NotAStatus, Status, from_json
 
-SOCKET = Path("/run/ivsd/control.sock")
 TIMEOUT_S = 2.0
 LONGEST_ANSWER = 1024 * 1024
 

@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import sys
+import warnings
 
 from ivsd.events import About, Note, Outcome, Result
 
@@ -75,6 +76,8 @@ def set_up(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # What urllib3 has to say reaches us as a typed error; its debug lines hold whole URLs.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
+    # It warns at every connection while the clock is not set; we have a light for that.
+    warnings.filterwarnings("ignore", message="System time is way off")
 
 
 def _journal_handler() -> logging.Handler | None:

@@ -113,6 +113,7 @@ def _check(path: Path) -> Checked[Config]:
         check_lights(checked, lights)
     held = sections.get("factory_default") or FactoryDefault()
     check_factory_default(checked, held)
+    _check_held(checked, held, sections.get("controls") or {})
     inputs, lights = sections.get("inputs") or Inputs(), sections.get("lights") or Lights()
     _check_lines(checked, inputs, lights, held)
     return checked
@@ -184,6 +185,24 @@ def _check_stop(
         if control.tap is not None and control.tap.action in stops:
             checked.complain(f"controls.{name}.tap", text)
         if control.action in stops and (control.hold or control.double):
+            checked.complain(f"controls.{name}.action", text)
+
+
+def _check_held(
+    checked: Checked[Config], held: FactoryDefault, controls: dict[str, Control]
+) -> None:
+    """What is held together acts when it comes up: nothing can be bound to how it is held."""
+    hold_to_stop = checked.sections.get("recording", Recording()).stop is StopProtection.HOLD
+    for name in held.controls:
+        control = controls.get(name)
+        if control is None:
+            continue
+        text = f"does not go with factory_default.controls, where {name} is held: use an action"
+        for way in ("tap", "hold", "double", "release"):
+            if getattr(control, way) is not None:
+                checked.complain(f"controls.{name}.{way}", text)
+        if hold_to_stop and control.action in (Action.STOP, Action.RECORD_TOGGLE):
+            text = "cannot be held to stop (recording.stop: hold): factory_default.controls has it"
             checked.complain(f"controls.{name}.action", text)
 
 

@@ -134,9 +134,11 @@ class Controller:
                 if not self._factory_default.pressed(event, now):
                     self._pressed(control, at, now)
             case Released(control, at):
-                if (own := self._factory_default.released(event, now)) is not None:
-                    self._pressed(own.control, own.at, now, clear_at=at)
-                self._hands.released(control, at, now)
+                if not self._factory_default.has(control):
+                    self._hands.released(control, at, now)
+                elif (own := self._factory_default.released(event, now)) is not None:
+                    self._pressed(control, own.at, now, clear_at=at)
+                    self._hands.released(control, at, now)
             case Scanned():
                 self._scanned(event, now)
             case Misread(reader, at, why):

@@ -79,10 +79,14 @@ class FactoryDefault:
         ready = now >= self._since + self._rules.hold_s
         return FactoryStage.READY if ready else FactoryStage.COUNTING
 
+    def has(self, control: str) -> bool:
+        """Whether this control is one that is held for it."""
+        return self._rules is not None and control in self._rules.controls
+
     def pressed(self, event: Pressed, now: float) -> bool:
         """Take that a control went down; return whether it is its business alone for now."""
         rules = self._rules
-        if rules is None or event.control not in rules.controls:
+        if rules is None or not self.has(event.control):
             return False
         self.expire(event.at, now)
         if event.control in self._down:  # its release was never told
@@ -170,6 +174,7 @@ class FactoryDefault:
     def began(self, now: float) -> None:
         """Take that nothing can stop it any more; the light says so until the restart."""
         self._began = True
+        self.cancel(BUSY, now)
         if self._asked is not None:
             (press, _), self._asked = self._asked, None
             more = RECORDING_GOES_ON if self._context.truth.has_recording else ""

@@ -43,6 +43,7 @@ class RoomTruth:
         """Last confirmed state; kept when the link is lost, None until the first poll."""
         self.link_up = False
         self.link_error: ValtError | None = None
+        self._told: set[str] = set()  # the lights of this outage
         self.flipped_at = float("-inf")
         """When a start or stop last became visible."""
         self.visible_since = float("-inf")
@@ -74,6 +75,7 @@ class RoomTruth:
         if event.sent_at < self._since:
             return False
         self.link_up, self.link_error = True, None
+        self._told.clear()
         self.contradiction = ""
         if event.sent_at < self._answered_at:
             return False
@@ -117,10 +119,14 @@ class RoomTruth:
         self._confirm(status, (sent_at + at) / 2, at)
 
     def lost(self, error: ValtError) -> bool:
-        """Take that the room cannot be read; return whether that is news."""
-        known = self.link_error
+        """Take that the room cannot be read; return whether that is news.
+
+        An outage has many faces: the journal, which may be a card, hears of each light once.
+        """
         self.link_up, self.link_error = False, error
-        return known is None or (type(known), str(known)) != (type(error), str(error))
+        is_news = error.light not in self._told
+        self._told.add(error.light)
+        return is_news
 
     def _confirm(self, status: RoomStatus, since: float, now: float) -> None:
         before = self.status

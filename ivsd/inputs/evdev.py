@@ -94,8 +94,8 @@ class KeyDevice:
                     break
                 for event in waiting:
                     yield from self._take(event)
-                if self._lost_at is not None:  # after the rest, which is older than the answer
-                    yield from self._resynchronise(self._lost_at)
+            if self._lost_at is not None:  # after the rest, which is older than the answer
+                yield from self._resynchronise(self._lost_at)
             self._try_to_grab()
 
     def _opened(self) -> evdev.InputDevice:

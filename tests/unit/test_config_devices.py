@@ -358,3 +358,32 @@ def test_the_reset_button_is_taken_from_a_file_that_is_wrong_elsewhere(tmp_path:
     assert salvage(path).factory_default.line == 5
     path.write_text(HEAD + "factory_default: {line: 5, hold_s: 1}\n")
     assert salvage(path).factory_default.line is None
+
+
+HELD_TOGETHER = HEAD.replace("controls: {record: record_toggle}\n", "") + (
+    "factory_default: {controls: [one, two]}\n"
+)
+
+
+@pytest.mark.parametrize("way", ["tap", "hold", "double", "release"])
+def test_what_is_held_together_can_only_be_pressed_otherwise(tmp_path: Path, way: str) -> None:
+    path = tmp_path / "ivsd.yaml"
+    path.write_text(f"{HELD_TOGETHER}controls: {{one: start, two: marker}}\n")
+    assert load(path).factory_default.controls == ["one", "two"]
+    path.write_text(f"{HELD_TOGETHER}controls: {{one: {{{way}: start}}, two: marker}}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    (only,) = caught.value.problems
+    assert only.key == f"controls.one.{way}"
+    assert "does not go with factory_default.controls, where one is held" in only.text
+
+
+def test_what_is_held_together_cannot_be_held_to_stop(tmp_path: Path) -> None:
+    path = tmp_path / "ivsd.yaml"
+    more = "recording: {stop: hold}\ncontrols: {one: record_toggle, two: marker}\n"
+    path.write_text(HELD_TOGETHER + more)
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    (only,) = caught.value.problems
+    assert only.key == "controls.one.action"
+    assert "factory_default.controls has it" in only.text

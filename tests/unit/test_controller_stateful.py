@@ -108,12 +108,14 @@ NOT_READ = [*LOST, Unreachable("no way"), LogInRefused("wrong password"), Unauth
             RoomNotFound("no such room"), TlsUntrusted("not trusted")]  # fmt: skip
 
 
-HELD_S, STUCK_S, CONFIRM_S, OWED_S = 10.0, 60.0, 2.0, 60.0
+HELD_S, STUCK_S, TOGETHER_S, BOUNCE_S, CONFIRM_S, OWED_S = 10.0, 60.0, 10.0, 0.2, 2.0, 60.0
 HOLDS = {
     "": None,
     "line": HoldRules(),
     "line, confirmed": HoldRules(confirm=True),
     "combination": HoldRules(frozenset({"marker", "held"})),
+    "combination, one of it bound": HoldRules(frozenset({"marker", "nothing bound"})),
+    "combination, confirmed": HoldRules(frozenset({"marker", "held"}), confirm=True),
 }
 
 
@@ -148,7 +150,8 @@ class HeldBox(Box):
     """The shadow of the hold for the factory state: when it may restore, and whom it answers.
 
     It restores only after a release that was seen, between HELD_S and STUCK_S after all were
-    down, with nothing lost in between; or where somebody asks for it. A hold is one input.
+    down together, with nothing lost in between; or where somebody asks for it. A hold is one
+    input. Time passes at a Tick, and up to the moment at which one of its controls moved.
     """
 
     def begin(self, config: PlainConfig) -> None:
@@ -157,9 +160,17 @@ class HeldBox(Box):
         """Which of them are no part of a hold so far."""
         self.fd_since: float | None = None
         self.fd_confirm: tuple[Key, float] | None = None
+        """The hold that must be confirmed, and when it was let go."""
         self.fd_asked: tuple[Key, float] | None = None
+        """Whose answer is owed, and until when."""
+        self.fd_owed = False
+        """Whether an answer may come still, in time or late."""
         self.fd_began = False
         self.fd_inputs: set[Key] = set()
+        self.fd_ends: dict[Key, Result] = {}
+        """How those end that are not ignored."""
+        self.fd_given_up: set[Key] = set()
+        """Presses that were none: jammed, or nobody sees them come up."""
         self.fd_may_restore = False
         self.fd_restores = 0
         super().begin(config)
@@ -167,23 +178,25 @@ class HeldBox(Box):
     def handle(self, event: Event) -> None:
         super().handle(event)
         assert self.fd_restores == self.fd_may_restore, "it must, and has not"
-        wait: set[Key] = set()
-        if self.fd_since is not None:
-            wait.add((FACTORY_DEFAULT, self.fd_since))
-        wait |= {one[0] for one in (self.fd_confirm, self.fd_asked) if one is not None}
-        assert self.fd_inputs == wait, "one outcome, and none before its end"
-        if isinstance(event, Tick):
-            assert self.fd_since is None or self.now < self.fd_since + STUCK_S
-            assert self.fd_confirm is None or self.now < self.fd_confirm[1]
-            assert self.fd_asked is None or self.now < self.fd_asked[1]
-        restoring = self.fd_asked is not None or self.fd_began
-        assert (self.light.name == "restoring") == restoring
+        assert self.fd_inputs == self.fd_wait, "one outcome, and none before its end"
+        assert (self.light.name == "restoring") == self.fd_is_under_way
         assert (self.light.name == "reset_confirm") == (self.fd_confirm is not None)
         held = self.light.name in ("reset_counting", "reset_ready")
         assert held == (self.fd_since is not None)
         if self.fd_since is not None:
             ready = self.now >= self.fd_since + HELD_S
             assert self.light.name == ("reset_ready" if ready else "reset_counting")
+        assert not self.fd_wait or self.deadline is not None
+
+    @property
+    def fd_is_under_way(self) -> bool:
+        return self.fd_asked is not None or self.fd_began
+
+    @property
+    def fd_wait(self) -> set[Key]:
+        """The inputs whose end has not come."""
+        wait = {one[0] for one in (self.fd_confirm, self.fd_asked) if one is not None}
+        return wait if self.fd_since is None else wait | {(FACTORY_DEFAULT, self.fd_since)}
 
     def note_event(self, event: Event) -> None:
         self.fd_may_restore, self.fd_restores = False, 0
@@ -199,70 +212,104 @@ class HeldBox(Box):
                 self.fd_cancel()
             case FactoryDefaultAsked(source, at):
                 self.fd_inputs.add((source, at))
-                if self.fd_asked is None and not self.fd_began:
+                if not self.fd_is_under_way:
+                    self.fd_cancel()
                     self.fd_restore((source, at))
             case FactoryDefaultBegan():
-                self.fd_began, self.fd_asked = self.fd_asked is not None, None
+                self.fd_began = True
+                self.fd_answered(Result.DONE)
             case FactoryDefaultFailed():
-                self.fd_asked = None
+                self.fd_answered(Result.FAILED)
+            case Tick():
+                self.fd_expire(self.now)
         super().note_event(event)
 
     def is_of_hold(self, control: str) -> bool:
         hold = self.site.factory_default
         return hold is not None and control in hold.controls
 
+    def fd_expire(self, at: float) -> None:
+        if self.fd_since is not None and at >= self.fd_since + STUCK_S:
+            self.fd_since = None
+        if self.fd_confirm is not None and at >= self.fd_confirm[1] + CONFIRM_S:
+            self.fd_confirm = None
+        if self.fd_asked is not None and self.now >= self.fd_asked[1]:
+            self.fd_ends[self.fd_asked[0]] = Result.FAILED
+            self.fd_asked = None
+
     def fd_pressed(self, control: str, at: float) -> None:
         hold = self.site.factory_default
         assert hold is not None
-        if self.fd_confirm is not None and at < self.fd_confirm[1]:
-            key, self.fd_confirm = self.fd_confirm[0], None
-            self.fd_down[control] = at
-            self.fd_restore(key)
-            return
-        self.fd_confirm = None
+        self.fd_expire(at)
         if control in self.fd_down:
             self.fd_cancel()
         self.fd_down[control] = at
-        self.fd_own.add(control)
-        # KNOWN: who presses the reset button while it is restored is not answered at all.
-        is_asked = self.fd_asked is not None and self.now < self.fd_asked[1]
-        if self.fd_down.keys() == hold.controls and not is_asked and not self.fd_began:
-            self.fd_since = at
-            self.fd_own.clear()
-            self.fd_inputs.add((FACTORY_DEFAULT, at))
+        if self.fd_confirm is not None:
+            key, let_go_at = self.fd_confirm
+            if at >= let_go_at + BOUNCE_S:
+                self.fd_confirm = None
+                self.fd_restore(key)
+        elif control == FACTORY_DEFAULT and self.fd_is_under_way:
+            self.fd_inputs.add((control, at))
+        else:
+            self.fd_own.add(control)
+            together = at - min(self.fd_down.values()) <= TOGETHER_S
+            all_down = self.fd_down.keys() == hold.controls
+            if all_down and together and not self.fd_is_under_way:
+                self.fd_since = at
+                self.fd_own.clear()
+                self.fd_inputs.add((FACTORY_DEFAULT, at))
 
     def fd_released(self, event: Released) -> None:
-        hold = self.site.factory_default
-        assert hold is not None
         if not event.was_seen:
             self.fd_cancel()
             return
+        self.fd_expire(event.at)
         down_at = self.fd_down.pop(event.control)
-        if self.fd_confirm is not None and event.at >= self.fd_confirm[1]:
-            self.fd_confirm = None
         if self.fd_since is not None:
-            since, self.fd_since = self.fd_since, None
-            key, held_s = (FACTORY_DEFAULT, since), event.at - since
-            if HELD_S <= held_s < STUCK_S:
-                if hold.confirm or (len(hold.controls) > 1 and self.light.records):
-                    if self.now < event.at + CONFIRM_S:  # else it is over before it is shown
-                        self.fd_confirm = key, event.at + CONFIRM_S
-                else:
-                    self.fd_restore(key)
-        if event.control in self.fd_own:
-            self.fd_own.remove(event.control)
-            if event.control in self.site.controls:
-                super().note_event(Pressed(event.control, down_at))
+            self.fd_let_go(self.fd_since, event.at)
+            self.fd_since = None
+        if event.control not in self.fd_own:
+            return
+        self.fd_own.remove(event.control)
+        if event.at >= down_at + STUCK_S:
+            self.fd_give_up(event.control, down_at)
+        else:
+            super().note_event(Pressed(event.control, down_at))
+
+    def fd_let_go(self, since: float, at: float) -> None:
+        hold = self.site.factory_default
+        assert hold is not None
+        key = FACTORY_DEFAULT, since
+        if at - since < HELD_S:
+            return
+        may_record = self.light.room is None or self.light.records
+        if hold.confirm or (len(hold.controls) > 1 and may_record):
+            self.fd_confirm = key, at
+        else:
+            self.fd_restore(key)
+
+    def fd_give_up(self, control: str, down_at: float) -> None:
+        self.fd_given_up.add((control, down_at))
+        self.wait(control, down_at, "none")
 
     def fd_cancel(self) -> None:
-        for control in self.fd_own & self.site.controls.keys():
-            self.wait(control, self.fd_down[control], "none")
+        for control in self.fd_own:
+            self.fd_give_up(control, self.fd_down[control])
         self.fd_down.clear()
         self.fd_own.clear()
         self.fd_since = self.fd_confirm = None
 
     def fd_restore(self, key: Key) -> None:
-        self.fd_asked, self.fd_may_restore = (key, self.now + OWED_S), True
+        assert not self.fd_is_under_way
+        self.fd_asked = key, self.now + OWED_S
+        self.fd_may_restore = self.fd_owed = True
+
+    def fd_answered(self, result: Result) -> None:
+        self.fd_owed = False
+        if self.fd_asked is not None:
+            self.fd_ends[self.fd_asked[0]] = result
+            self.fd_asked = None
 
     def check_secrets(self, command: Command) -> None:  # type: ignore[override]
         Box.check_secrets(command)
@@ -274,21 +321,13 @@ class HeldBox(Box):
         key = (outcome.source, outcome.pressed_at)
         if key not in self.fd_inputs:
             super().check_outcome(outcome)
+            assert outcome.result is Result.IGNORED or key not in self.fd_given_up
             return
         assert outcome.reason
+        assert outcome.at == self.now
+        assert key not in self.fd_wait, "its end has not come"
+        assert outcome.result is self.fd_ends.pop(key, Result.IGNORED)
         self.fd_inputs.remove(key)
-        if key == (FACTORY_DEFAULT, self.fd_since):
-            assert outcome.result is Result.IGNORED
-            assert self.now >= outcome.pressed_at + STUCK_S, "somebody holds it still"
-            self.fd_since = None
-        elif self.fd_confirm is not None and key == self.fd_confirm[0]:
-            assert outcome.result is Result.IGNORED
-            assert self.now >= self.fd_confirm[1], "there is time to confirm still"
-            self.fd_confirm = None
-        elif self.fd_asked is not None and key == self.fd_asked[0]:
-            assert outcome.result is Result.FAILED
-            assert self.now >= self.fd_asked[1], "an answer may come still"
-            self.fd_asked = None
 
 
 class Door(HeldBox, RuleBasedStateMachine):
@@ -396,7 +435,7 @@ class Door(HeldBox, RuleBasedStateMachine):
 
     @rule(
         control=hands,
-        down_s=st.sampled_from([0.05, 0.5, 1.6, 2.2]),
+        down_s=st.sampled_from([0.05, 0.05, 0.5, 0.5, 1.6, 1.6, 2.2, 2.2, 7.0, 61.0]),
         again_s=st.sampled_from([None, 0.1, 0.5]),
     )
     def a_hand_comes_and_goes(self, control: str, down_s: float, again_s: float | None) -> None:
@@ -409,10 +448,37 @@ class Door(HeldBox, RuleBasedStateMachine):
     @precondition(lambda self: self.site.factory_default is not None)
     @rule(
         held_s=st.sampled_from([2.0, 9.9, 10.0, 11.0, 11.0, 30.0, 59.8, 60.0, 61.0]),
-        between=st.sampled_from(["", "", "", "", "lost", "forgotten", "lamp", "poll", "record"]),
+        between=st.sampled_from(
+            [
+                "",
+                "",
+                "",
+                "",
+                "lost",
+                "forgotten",
+                "lamp",
+                "poll",
+                "record",
+                "asked",
+                "asked after",
+            ]
+        ),
         was_seen=st.sampled_from([True, True, True, False]),
         order=st.booleans(),
-        confirmed_s=st.sampled_from([None, 0.5, 1.9, 2.0, 3.0]),
+        apart_s=st.sampled_from([0.05, 0.05, 0.05, 9.9, 10.1]),
+        confirmed_s=st.sampled_from(
+            [
+                (),
+                (0.5,),
+                (0.5,),
+                (1.9,),
+                (2.0,),
+                (3.0,),
+                (0.05,),
+                (0.05, 0.5),
+                (0.05, 0.05, 1.9),
+            ]
+        ),
         in_one_go=st.sampled_from([False, False, True]),
     )
     def somebody_holds_for_the_factory_state(
@@ -421,7 +487,8 @@ class Door(HeldBox, RuleBasedStateMachine):
         between: str,
         was_seen: bool,
         order: bool,
-        confirmed_s: float | None,
+        apart_s: float,
+        confirmed_s: tuple[float, ...],
         in_one_go: bool,
     ) -> None:
         """By the kernel's time; what was in one go is handled when all of it is over."""
@@ -429,8 +496,8 @@ class Door(HeldBox, RuleBasedStateMachine):
         controls = sorted(self.site.factory_default.controls, reverse=order)
         late_s = held_s + 1.0 if in_one_go else 0.0
         self.pass_time(late_s)
-        for control in controls:
-            self.happens(Pressed(control, self.hand(0.05, late_s)))
+        for control, gap_s in zip(controls, (0.05, apart_s), strict=False):
+            self.happens(Pressed(control, self.hand(gap_s, late_s)))
         match between:
             case "lost":
                 self.happens(DeviceLost("keypad", "keypad: unplugged"))
@@ -443,32 +510,34 @@ class Door(HeldBox, RuleBasedStateMachine):
                 self.watcher_polls()
             case "record":
                 self.happens(Pressed("record_toggle", self.hand(0.05, late_s)))
+            case "asked":
+                self.happens(FactoryDefaultAsked("web page", self.hand(0.05, late_s)))
         if in_one_go:
             self.last_hand += held_s
         else:
             self.pass_time(held_s)
         for control in controls[::-1]:
             self.happens(Released(control, self.hand(0.0, late_s), was_seen))
-        if confirmed_s is not None:
-            self.happens(Pressed(controls[0], self.hand(confirmed_s)))
-            self.happens(Released(controls[0], self.hand(0.05)))
+        if between == "asked after":
+            self.happens(FactoryDefaultAsked("web page", self.hand(0.01)))
+        for gap_s in confirmed_s:
+            self.happens(Pressed(controls[0], self.hand(gap_s)))
+            self.happens(Released(controls[0], self.hand(0.02)))
 
-    # KNOWN: what is asked for while somebody holds, or must confirm, is restored twice.
-    @precondition(
-        lambda self: self.backlog is None and self.fd_since is None and self.fd_confirm is None
-    )
     @rule(really=seldom)
     def factory_state_is_asked_for(self, really: bool) -> None:
         if really:
             self.happens(FactoryDefaultAsked("web page", self.hand(0.01)))
 
-    @precondition(lambda self: self.backlog is None and self.fd_asked is not None)
-    @rule(begins=st.booleans(), after_s=st.sampled_from([0.1, 3.0, 59.0]))
+    @precondition(lambda self: self.backlog is None and self.fd_owed)
+    @rule(begins=st.booleans(), after_s=st.sampled_from([0.1, 3.0, 3.0, 59.0, 61.0]))
     def privileged_part_answers(self, begins: bool, after_s: float) -> None:
         self.pass_time(after_s)
-        if self.fd_asked is not None:  # KNOWN: later it is not believed any more
-            begun: Event = FactoryDefaultBegan()
-            self.handle(begun if begins else FactoryDefaultFailed("a template is missing"))
+        # KNOWN: a late Began leaves a hold as it is, which restores once more then.
+        if begins and self.fd_since is None and self.fd_confirm is None:
+            self.handle(FactoryDefaultBegan())
+        elif not begins:
+            self.handle(FactoryDefaultFailed("a template is missing"))
 
     @precondition(lambda self: self.fd_began)
     @rule(config=CONFIGS)

@@ -463,9 +463,6 @@ def test_a_press_seen_after_the_loss_is_a_press_of_its_own(machine: Machine) -> 
     assert list(source.read()) == [Released("record", 21.0)]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what is held is asked before all is read: the kernel forgets the rest"
-)
 def test_a_key_that_came_up_and_went_down_while_the_kernel_was_asked_is_doubtful(
     machine: Machine,
 ) -> None:
