@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # What evdev and systemd-python are built with; both come as source only.
 BUILD_PACKAGES := gcc libc6-dev linux-libc-dev python3-dev pkg-config libsystemd-dev
 
-.PHONY: help demo test test-appliance check docs venv venv-all bench bench-appliance soak clean install uninstall
+.PHONY: help demo test test-appliance soak-appliance check docs venv venv-all bench bench-appliance soak clean install uninstall
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -37,6 +37,9 @@ soak: EXAMPLES ?= 10000
 soak: $(VENV)/.appliance  ## a million events, 100,000 through the daemon, 10,000 stories: all must add up
 	@$(BIN)/python -m tests.soak $(ARGS)
 	@IVSD_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/unit/test_controller_stateful.py
+
+soak-appliance: $(VENV)/.dev  ## cut the power of the virtual machine in every phase of a factory default
+	@IVSD_SWEEP=1 $(BIN)/python -m pytest tests/appliance -k power_cut $(ARGS)
 
 docs: $(VENV)/.base  ## write into the README what every control does and every light means
 	@$(BIN)/python .ci/readme_table.py

@@ -192,6 +192,7 @@ class Daemon:
                 continue  # no tick: events may wait behind it
             if item is _Order.RELOAD:
                 self._load()
+                self._tell_status()
                 self._tell_callers()
                 item = Tick()
             assert not isinstance(item, _Order)
@@ -218,7 +219,7 @@ class Daemon:
             self._observe(command)
             shown = shown or isinstance(command, Show)
         if shown and not self._view.pending:
-            self._tell_status(summary(self._status()))
+            self._tell_status()
         if step.commands:
             self._tell_callers()
         return step.deadline
@@ -254,7 +255,8 @@ class Daemon:
         else:
             self.post(FactoryDefaultBegan())
 
-    def _tell_status(self, words: str) -> None:
+    def _tell_status(self) -> None:
+        words = summary(self._status())
         if words != self._status_words:
             self._status_words = words
             notify(f"STATUS={words}")

@@ -70,6 +70,7 @@ if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
     udevadm control --reload
     udevadm trigger --action=change --subsystem-match=gpio --subsystem-match=leds
+    udevadm trigger --action=add --subsystem-match=usb --attr-match=bInterfaceClass=03
     systemctl --quiet restart ivsd-factory-default.socket
     systemctl restart ivsd-web
     systemctl try-restart ivsd  # an upgrade; the first time there is nothing to restart

@@ -28,6 +28,9 @@ MESSAGE_IDS: dict[str, str] = {
     About.DEVICE_READY: "b87f1660930d4baeac28572adef0333a",
     "config": "56c5d1a7e1e440f0a084ecf00c8c121f",
     "stuck": "e0b9c6c7776444a8b61f52cbb517fab7",
+    "factory_default": "dfea8c69c3d64b9e820566a2c6134d3b",
+    "factory_default_refused": "be1e459e5f854dfeb71e5a4320c9a21d",
+    "factory_default_given_up": "2c05601a55254681b7d792a118337c1f",
 }
 """Kind of a line -> what sd-journal calls its message id; never changed once released."""
 
@@ -128,8 +131,13 @@ def write_note(note: Note) -> None:
 
 
 def write_problem(kind: str, text: str) -> None:
-    """Write what is wrong with this box: "config" or "stuck"."""
+    """Write what is wrong with this box: one of the kinds of `MESSAGE_IDS` that are plain words."""
     _write(logging.ERROR, text, kind)
+
+
+def write_factory_default(text: str) -> None:
+    """Write that the factory state is being restored, or was."""
+    _write(logging.WARNING, text, "factory_default")
 
 
 def _write(level: int, text: str, kind: str) -> None:

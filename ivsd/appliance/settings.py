@@ -7,6 +7,7 @@ password out of ivsd.yaml, which the pages of the box will be able to read (deci
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import sys
@@ -68,7 +69,7 @@ class Settings:
             text = self._path.read_text(encoding="utf-8")
             blanked = without_password(text)
             if self._owns_file and config.valt.password is not None:
-                self._move_password(config.valt.password, blanked)
+                self._move_password(config.valt.password, text, blanked)
             self._keep(blanked)
         except OSError as e:
             log.warning("%s: %s", e.filename or self._path, e.strerror)
@@ -78,7 +79,12 @@ class Settings:
         """Take what can be used while the file is wrong; never raises."""
         return salvage_beside(self._path, self._state)
 
-    def _move_password(self, secret: Secret, blanked: str) -> None:
+    def _move_password(self, secret: Secret, text: str, blanked: str) -> None:
+        if blanked == text:
+            log.warning(
+                "%s: valt.password stays there: other keys refer to it (& and *)", self._path
+            )
+            return
         durable.write(self._state / CREDENTIAL, secret.reveal().encode(), mode=0o600)
         mode = self._path.stat().st_mode & 0o777
         durable.write(self._path, blanked.encode(), mode=mode)
@@ -86,12 +92,27 @@ class Settings:
 
     def _keep(self, text: str) -> None:
         """Keep the file that is right; a card wears out by writing what it holds already."""
-        kept = self._state / LAST_GOOD
-        if not kept.is_file() or kept.read_bytes() != text.encode():
-            durable.write(kept, text.encode(), mode=0o600)
+        kept, data = self._state / LAST_GOOD, _sealed(text)
+        if not kept.is_file() or kept.read_bytes() != data:
+            durable.write(kept, data, mode=0o600)
+
+
+def _sealed(text: str) -> bytes:
+    """Put a checksum before the text: half of it may look like a whole one."""
+    data = text.encode()
+    return b"# sha256 " + hashlib.sha256(data).hexdigest().encode() + b"\n" + data
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        _, _, text = path.read_text(encoding="utf-8").partition("\n")
+        return path.read_bytes() == _sealed(text)
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def salvage_beside(path: Path, state: Path) -> Salvaged:
     """Take what can be used of a wrong file, of the last right one, and of the factory's."""
+    kept = state / LAST_GOOD
     factory = data_folder() / "templates" / path.name
-    return salvage(path, instead=[state / LAST_GOOD, factory])
+    return salvage(path, before=kept if _is_whole(kept) else None, factory=factory)

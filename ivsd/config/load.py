@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -52,30 +51,36 @@ def load(path: Path) -> Config:
     return checked.value
 
 
-def salvage(path: Path, *, instead: Sequence[Path] = ()) -> Salvaged:
+def salvage(path: Path, *, before: Path | None = None, factory: Path | None = None) -> Salvaged:
     """Take what is right from a wrong file; never raises.
 
-    Of a wrong file, lamps and what is held for the factory state come from the first of `instead`
-    that can be read (decision 32): half a file may name half of them, and look as if it were
-    whole. Two controls that are held together come with the devices they are on.
+    Of a wrong file, lamps and what is held for the factory state come from the last right one,
+    `before` (decision 32): half a file may name half of them, and look as if it were whole. Where
+    that is not there, they are its own; where it has none, they are those of `factory`.
     """
     checked = _check(path)
     found = _sound_sections(checked)
-    for other in instead if checked.problems else ():
-        before = _check(other)
-        if before.sections:
-            kept = _sound_sections(before)
-            found = replace(found, lights=kept.lights, factory_default=kept.factory_default)
-            if kept.factory_default.controls:
-                found = replace(found, controls=kept.controls, inputs=kept.inputs)
-            break
-    return found
+    if not checked.problems:
+        return found
+    others = [_check(other) for other in (before, path, factory) if other is not None]
+    held = next((other for other in others if _has(other, "factory_default")), checked)
+    lit = next((other for other in others if _has(other, "lights")), checked)
+    source = _sound_sections(held)
+    found = replace(
+        found, lights=_sound_sections(lit).lights, factory_default=source.factory_default
+    )
+    if source.factory_default.controls:  # and the devices that these are on
+        found = replace(found, controls=source.controls, inputs=source.inputs)
+    return _without_conflicts(found)
+
+
+def _has(checked: Checked[Config], section: str) -> bool:
+    return checked.sections.get(section) is not None and checked.is_sound(section)
 
 
 def _sound_sections(checked: Checked[Config]) -> Salvaged:
     def section(name: str, otherwise: T) -> T:
-        found = checked.sections.get(name)
-        return found if found is not None and checked.is_sound(name) else otherwise
+        return checked.sections[name] if _has(checked, name) else otherwise
 
     return Salvaged(
         section("controls", {}),
@@ -84,6 +89,31 @@ def _sound_sections(checked: Checked[Config]) -> Salvaged:
         section("inputs", Inputs()),
         section("lights", Lights()),
         section("factory_default", FactoryDefault()),
+    )
+
+
+def _without_conflicts(found: Salvaged) -> Salvaged:
+    """Leave out what wants a line that another has: the sections are not of one file any more.
+
+    The reset button comes first, and lamps last: a line that drives may not meet a button.
+    """
+    held = found.factory_default
+    used = {(held.chip, held.line)}
+
+    def is_free(chip: str, *lines: int | str) -> bool:
+        wanted = {(chip, line) for line in lines}
+        free = used.isdisjoint(wanted)
+        used.update(wanted if free else ())
+        return free
+
+    inputs = found.inputs
+    buttons = [one for one in inputs.buttons if is_free(one.chip, one.line)]
+    readers = [one for one in inputs.wiegand if is_free(one.chip, one.data0, one.data1)]
+    lamps = [one for one in found.lights.lamps if is_free(one.chip, *one.lines)]
+    return replace(
+        found,
+        inputs=replace(inputs, buttons=buttons, wiegand=readers),
+        lights=replace(found.lights, lamps=lamps),
     )
 
 

@@ -36,7 +36,10 @@ def password(config: Config, path: Path, state: Path | None = None) -> Secret:
 
 
 def without_password(text: str) -> str:
-    """Blank the value of `valt.password` in a file that is right; all else stays as it is."""
+    """Blank the value of `valt.password` in a file that is right; all else stays as it is.
+
+    Where that cannot be, as with an anchor that others refer to, the text is returned unchanged.
+    """
     node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
     for name in ("valt", "password"):
         assert isinstance(node, yaml.MappingNode)
@@ -46,7 +49,18 @@ def without_password(text: str) -> str:
     assert node is not None  # a file that is right is no empty one
     start, end = node.start_mark.index, node.end_mark.index
     blank = "\n" if text[start:end].endswith("\n") else ""  # a block over several lines
-    return text[:start].rstrip(" ") + blank + text[end:]
+    blanked = text[:start].rstrip(" ") + blank + text[end:]
+    return blanked if _says_the_same(blanked, text) else text
+
+
+def _says_the_same(blanked: str, text: str) -> bool:
+    try:
+        after = yaml.safe_load(blanked)
+    except yaml.YAMLError:
+        return False
+    before = yaml.safe_load(text)
+    before["valt"]["password"] = None
+    return bool(after == before)
 
 
 def _secret_in(path: Path) -> Secret:

@@ -86,7 +86,8 @@ class Valt:
         True,
         check=_trust,
     )
-    timeout_s: float = key("a whole exchange may take so long", 5.0, at_least=0.5, at_most=60)
+    # A thread makes up to six exchanges in a turn, and the watchdog gives it 90 s.
+    timeout_s: float = key("a whole exchange may take so long", 5.0, at_least=0.5, at_most=15)
     send_within_s: float = key(
         "a start, stop, pause or lock is not sent later than so long after its press", 5.0,
         at_least=1, at_most=60,

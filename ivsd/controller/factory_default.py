@@ -28,6 +28,8 @@ from ivsd.events import (
 STUCK_AFTER_S = 60.0
 TOGETHER_WITHIN_S = 10.0
 """What goes down later than the others is held with a jammed one, not together."""
+OVERLAP_S = 1.0
+"""Two that are down together for less are two presses of a quick hand."""
 CONFIRM_AFTER_S, CONFIRM_WITHIN_S = 0.2, 2.0
 """A press that comes sooner is the same hand letting go."""
 ANSWER_WITHIN_S = 60.0
@@ -128,7 +130,11 @@ class FactoryDefault:
             return None
         self.expire(event.at, now)
         self._down.pop(event.control, None)
-        if self._since is not None:
+        if self._since is not None and self._overlap(event.at):
+            self._since = None
+            for one in (down, *self._down.values()):
+                one.was_held = False
+        elif self._since is not None:
             self._let_go(self._since, event.at, now)
         if down.was_held:
             return None
@@ -137,6 +143,11 @@ class FactoryDefault:
             self._end(press, Result.IGNORED, JAMMED, now)
             return None
         return Pressed(event.control, down.at)
+
+    def _overlap(self, at: float) -> bool:
+        assert self._since is not None
+        several = self._rules is not None and len(self._rules.controls) > 1
+        return several and at < self._since + OVERLAP_S
 
     def _let_go(self, since: float, at: float, now: float) -> None:
         """Take the end of a hold, which is what decides."""

@@ -52,7 +52,9 @@ def create_app(source: Source, names: frozenset[str]) -> Flask:
     def page() -> Response:
         found = source.status()
         if isinstance(found, ControlError):
-            return make_response(render_template("away.html", problem=str(found)), 503)
+            away = found.code in ("no_daemon", "no_answer")
+            page = render_template("away.html", problem=str(found), does_not_answer=away)
+            return make_response(page, 503)
         return make_response(render_template("status.html", status=found))
 
     @app.get("/health")

@@ -108,7 +108,8 @@ NOT_READ = [*LOST, Unreachable("no way"), LogInRefused("wrong password"), Unauth
             RoomNotFound("no such room"), TlsUntrusted("not trusted")]  # fmt: skip
 
 
-HELD_S, STUCK_S, TOGETHER_S, BOUNCE_S, CONFIRM_S, OWED_S = 10.0, 60.0, 10.0, 0.2, 2.0, 60.0
+HELD_S, STUCK_S, TOGETHER_S, OVERLAP_S = 10.0, 60.0, 10.0, 1.0
+BOUNCE_S, CONFIRM_S, OWED_S = 0.2, 2.0, 60.0
 HOLDS = {
     "": None,
     "line": HoldRules(),
@@ -266,8 +267,14 @@ class HeldBox(Box):
             return
         self.fd_expire(event.at)
         down_at = self.fd_down.pop(event.control)
+        hold = self.site.factory_default
+        assert hold is not None
         if self.fd_since is not None:
-            self.fd_let_go(self.fd_since, event.at)
+            if len(hold.controls) > 1 and event.at < self.fd_since + OVERLAP_S:
+                self.fd_inputs.discard((FACTORY_DEFAULT, self.fd_since))
+                self.fd_own |= {event.control, *self.fd_down}
+            else:
+                self.fd_let_go(self.fd_since, event.at)
             self.fd_since = None
         if event.control not in self.fd_own:
             return

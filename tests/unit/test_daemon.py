@@ -479,7 +479,7 @@ def test_stop_switches_the_lamps_off_and_leaves_the_recording_alone(
 def test_stop_ends_within_2_s_with_the_server_black_holed_and_a_press_under_way(
     run: Run, server: Simulator
 ) -> None:
-    box = run(config(server, timeout_s=20))
+    box = run(config(server, timeout_s=15))
     box.shows("available")
     server.black_hole()
     box.hardware.hands.press("record")

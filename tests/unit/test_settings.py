@@ -189,3 +189,50 @@ def test_of_a_right_file_nothing_else_is_taken(box: Box) -> None:
     box.write(VALT + "factory_default: {line: 13}\n")
     found = salvage_beside(box.path, box.state)
     assert (found.factory_default.line, found.lights.lamps) == (13, [])
+
+
+@pytest.mark.parametrize("length", range(0, 400, 7))
+def test_a_last_right_file_that_was_cut_anywhere_is_passed_over(box: Box, length: int) -> None:
+    box.write(WHOLE)
+    box.settings().read()
+    kept = box.state / LAST_GOOD
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:length])
+    box.write("lights: {lamps: [{name: own, lines: [9]}]}\nfactory_default: {line: 13}\nrom: 4\n")
+    line = box.settings().salvage().factory_default.line
+    assert line == (12 if length >= len(whole) else 13)
+
+
+def test_a_file_without_a_last_right_one_keeps_its_own_lamps_and_button(box: Box) -> None:
+    templates = Path(os.environ["IVSD_DATADIR"]) / "templates"
+    templates.mkdir(parents=True)
+    (templates / "ivsd.yaml").write_text(LAMPS + HELD, encoding="utf-8")
+    box.write("lights: {lamps: []}\nfactory_default: {hold_s: 5}\nrom: 4\n")
+    found = box.settings().salvage()
+    assert (found.lights.lamps, found.factory_default.line) == ([], None)
+
+
+def test_lines_of_two_files_never_meet(box: Box) -> None:
+    """The reset button of the one, a button of the other; a lamp is never driven into either."""
+    box.write(VALT + HELD + "lights: {lamps: [{name: a, lines: [17]}, {name: b, lines: [5]}]}\n")
+    box.settings().read()
+    box.write(
+        "controls: {record: record_toggle, mark: marker}\nrom: 4\n"
+        "inputs: {buttons: [{control: record, line: 12}, {control: mark, line: 17}]}\n"
+    )
+    found = box.settings().salvage()
+    assert found.factory_default.line == 12
+    assert [button.line for button in found.inputs.buttons] == [17]
+    assert [lamp.name for lamp in found.lights.lamps] == ["b"]
+
+
+def test_a_password_that_others_refer_to_stays_and_is_told(
+    box: Box, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = "valt: {url: 'http://valt.test', username: &name box, password: &word a b}\n"
+    text += "room: 4\nrecording: {name: *word}\n"
+    box.write(text)
+    assert box.settings().read().secret.reveal() == "a b"
+    assert box.path.read_text() == text
+    assert "valt.password stays there" in caplog.text
+    assert box.settings().read().secret.reveal() == "a b"

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ivsd.appliance import durable
+from ivsd.appliance.factory.places import WORK
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _MOVED_UP = ".ivsd-gone-"
@@ -23,14 +24,16 @@ _ROUNDS = 100_000  # more levels than any path has; then somebody makes new ones
 def open_folder(root: Path, path: str, *, make: bool = False) -> int:
     """Open a folder below `root` step by step, following no link; the caller closes it.
 
-    With `make`, what is missing on the way is made (mode 0755). Raises OSError.
+    With `make`, what is missing on the way is made: for root only in root's own folder, for
+    everybody to enter elsewhere. Raises OSError.
     """
     folder = os.open(root, _FOLDER)
     try:
+        walked = ""
         for part in Path(path).parts[1:]:
+            walked += f"/{part}"
             if make and not is_there(folder, part):
-                durable.files.mkdir(folder, part, 0o755)
-                durable.files.sync(folder)
+                _make(folder, part, 0o700 if f"{walked}/".startswith(f"{WORK}/") else 0o755)
             inner = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
             os.close(folder)
             folder = inner
@@ -38,6 +41,22 @@ def open_folder(root: Path, path: str, *, make: bool = False) -> int:
         os.close(folder)
         raise
     return folder
+
+
+def _make(folder: int, name: str, mode: int) -> None:
+    """Make a folder with this mode, whatever the umask is; it is there with it, or not there."""
+    new = f".{name}.new"
+    if is_there(folder, new):  # of a restore that was interrupted
+        remove(folder, new)
+    durable.files.mkdir(folder, new, mode)
+    made = os.open(new, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        durable.files.give(made, mode, None)
+        durable.files.sync(made)
+    finally:
+        os.close(made)
+    durable.files.rename(folder, new, folder, name)
+    durable.files.sync(folder)
 
 
 @contextlib.contextmanager

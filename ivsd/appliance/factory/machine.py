@@ -21,7 +21,6 @@ _STOP_S = 30.0  # ivsd has 10 s before systemd ends it the hard way
 _OTHER_S = 20.0
 
 COMMANDS: dict[Afterwards, tuple[str, ...]] = {
-    Afterwards.ENABLE_NETWORKD: ("enable", "systemd-networkd.service"),
     Afterwards.ENABLE_TIME_SYNC: ("enable", "systemd-timesyncd.service"),
 }
 
@@ -32,6 +31,8 @@ class Machine(Protocol):
     def owners(self, user: str, group: str) -> tuple[int, int]: ...
 
     def stop_services(self) -> None: ...
+
+    def start_services(self) -> None: ...
 
     def enable_services(self) -> None: ...
 
@@ -63,6 +64,13 @@ class Box:
         for service in SERVICES:
             if not _systemctl("stop", service, timeout_s=_STOP_S):
                 _systemctl("kill", "--signal=KILL", service)
+                # Killed alone, it is started anew (Restart=always) while its files are replaced.
+                _systemctl("stop", service, timeout_s=_STOP_S)
+
+    def start_services(self) -> None:
+        """Start what was stopped: after that, Restart=always does it no more."""
+        for service in SERVICES:
+            _systemctl("--no-block", "start", service)
 
     def enable_services(self) -> None:
         """Have the services started at every boot, whatever was done to them."""
@@ -88,8 +96,7 @@ class Box:
         if _systemctl("--no-block", "reboot") or _systemctl("--no-block", "--force", "reboot"):
             return
         log.error("the box does not reboot: it goes on with the factory state")
-        for service in SERVICES:
-            _systemctl("--no-block", "start", service)
+        self.start_services()
 
 
 def _systemctl(*words: str, timeout_s: float = _OTHER_S) -> bool:

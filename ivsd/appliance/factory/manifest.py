@@ -32,7 +32,6 @@ Owners = Callable[[str, str], tuple[int, int]]
 class Afterwards(StrEnum):
     """What may be done after the files are in place; the commands are fixed in `machine`."""
 
-    ENABLE_NETWORKD = "enable-networkd"
     ENABLE_TIME_SYNC = "enable-time-sync"
 
 

@@ -42,7 +42,7 @@ class Mark:
     undelivered: int | None
     """Markers that had not reached the server; None where the outbox could not be read."""
     aside: str
-    """Name of the folder for what else was in /etc/ivsd."""
+    """Name of the folder for what else was in /etc/ivsd, and for the names of what was lost."""
     files: tuple[Staged, ...]
     afterwards: tuple[str, ...]
 

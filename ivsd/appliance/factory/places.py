@@ -24,6 +24,18 @@ AUDIT = "audit.log"
 RESERVE = "reserve"
 ASIDE = "aside-"
 
+UNDELIVERED = "undelivered.txt"
+DROPPED = "dropped.txt"
+"""Names of what was lost; each restore has both in its folder of what was set aside."""
+
+CREDENTIAL = "valt-password"
+"""As in `ivsd.config.password`, which root's program has no other use for; a test compares them."""
+
+CREDENTIAL_STORES = ("/etc/credstore", "/etc/credstore.encrypted")
+"""Where systemd looks for credentials (systemd.exec(5), LoadCredential=)."""
+
+DROP_INS = "/etc/systemd/system/ivsd.service.d"
+
 OUTBOX = "outbox.sqlite3"
 """As in `ivsd.valt.outbox`, which root's program has no other use for; a test compares them."""
 

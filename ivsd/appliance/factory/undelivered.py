@@ -11,6 +11,7 @@ import logging
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import dataclass
 
 from ivsd.appliance import durable
 from ivsd.appliance.factory import folders
@@ -20,34 +21,50 @@ log = logging.getLogger("ivsd")
 
 MOST_BYTES = 8 << 20
 MOST_LINES = 100
+"""So many are told in the journal."""
+MOST_NAMES = 2000
+"""So many are kept on the disk: less than a quarter of the reserve."""
 _MOST_S = 2.0
 _STEPS = 10_000
 _SELECT = "select recording, name, time_s from markers order by id limit ?"
 
 
-def report(places: Places) -> int | None:
-    """Log the undelivered markers and count them; None where the outbox cannot be read."""
+@dataclass(frozen=True)
+class Undelivered:
+    """The markers that have not reached the server."""
+
+    count: int | None
+    """None where the outbox could not be read."""
+    lines: tuple[str, ...] = ()
+    """A short line of plain ASCII for each, and one for those that are too many."""
+
+
+def report(places: Places) -> Undelivered:
+    """Read the undelivered markers, and tell them in the journal."""
     try:
         with folders.folder_at(places.root, STATE) as folder:
             data = durable.read_in(folder, OUTBOX, most=MOST_BYTES)
     except FileNotFoundError:
-        return 0
+        return Undelivered(0)
     except OSError as e:
         log.warning("the outbox cannot be read, and is dropped unseen: %s", e.strerror)
-        return None
+        return Undelivered(None)
     try:
         rows, count = _rows(data)
     except (sqlite3.Error, ValueError, OverflowError) as e:
         log.warning("the outbox cannot be read, and is dropped unseen: %s", _plain(str(e)))
-        return None
-    for recording, name, time_s in rows:
-        log.warning(
-            "has not reached the server yet: marker %s at %s s of recording %s",
-            *(_plain(name), _plain(time_s), _plain(recording)),
-        )
-    if count > len(rows):
-        log.warning("and %d more markers", count - len(rows))
-    return count
+        return Undelivered(None)
+    lines = [
+        f"marker {_plain(name)} at {_plain(time_s)} s of recording {_plain(recording)}"
+        for recording, name, time_s in rows
+    ]
+    for line in lines[:MOST_LINES]:
+        log.warning("has not reached the server yet: %s", line)
+    if count > MOST_LINES:
+        log.warning("and %d more markers", count - MOST_LINES)
+    if count > len(lines):
+        lines.append(f"and {count - len(lines)} more")
+    return Undelivered(count, tuple(lines))
 
 
 def _rows(data: bytes) -> tuple[list[tuple[object, object, object]], int]:
@@ -62,7 +79,7 @@ def _rows(data: bytes) -> tuple[list[tuple[object, object, object]], int]:
         memory.execute("pragma query_only = on")
         memory.set_authorizer(_only_reading)
         (count,) = memory.execute("select count(*) from markers").fetchone()
-        return memory.execute(_SELECT, (MOST_LINES,)).fetchall(), int(count)
+        return memory.execute(_SELECT, (MOST_NAMES,)).fetchall(), int(count)
 
 
 def _only_reading(action: int, *what: str | None) -> int:
