@@ -19,12 +19,12 @@ MANIFEST = """\
 files:
   - {template: ivsd.yaml, target: /etc/ivsd/ivsd.yaml, owner: root, group: ivsd, mode: "0640"}
   - template: dhcp.network
-    target: /etc/systemd/network/10-ivsd.network
+    target: /etc/systemd/network/00-ivsd.network
     owner: root
     group: root
     mode: "0644"
     only_if: /etc/networkd-is-here
-    afterwards: enable-networkd
+    afterwards: enable-time-sync
   - {template: hostname, target: /etc/hostname, owner: root, group: root, mode: "0644"}
   - template: other
     target: /etc/other/file
@@ -52,6 +52,9 @@ class Notes:
 
     def stop_services(self) -> None:
         self.done.append("stop")
+
+    def start_services(self) -> None:
+        self.done.append("start")
 
     def enable_services(self) -> None:
         self.done.append("enable")

@@ -80,6 +80,12 @@ class CutDisk(QuickDisk):
 
     def give(self, file: int, mode: int, owner: tuple[int, int] | None) -> None:
         self._step()
+        path = _path(file)
+        if path.is_dir():
+            old = path.stat().st_mode & 0o7777
+            # Not synced, the mode is lost also where the folder has another name since.
+            self._note(path, lambda: item.folder.chmod(old))
+            item = self._pending[-1]
         super().give(file, mode, owner)
 
     def sync(self, file: int) -> None:
@@ -101,9 +107,11 @@ class CutDisk(QuickDisk):
         old, now = _path(folder) / name, _path(to) / new
         replaced = self._keep(now)
         super().rename(folder, name, to, new)
+        self._follow(old, now)
 
         def undo() -> None:
             now.rename(old)
+            self._follow(now, old)
             if replaced is not None:
                 os.link(replaced, now, follow_symlinks=False)
 
@@ -151,6 +159,11 @@ class CutDisk(QuickDisk):
 
     def _note(self, folder: Path, undo: Callable[[], None]) -> None:
         self._pending.append(_NotSynced(folder, undo))
+
+    def _follow(self, old: Path, now: Path) -> None:
+        for item in self._pending:
+            if item.folder == old:
+                item.folder = now
 
     def _keep(self, path: Path) -> Path | None:
         if not os.path.lexists(path) or (path.is_dir() and not path.is_symlink()):

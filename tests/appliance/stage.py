@@ -113,8 +113,10 @@ def _typing_s(step: Step) -> float:
 class ApplianceStage:
     """The installed product in the machine, playing one scenario; a context manager."""
 
-    def __init__(self, rig: Rig, scenario: Scenario) -> None:
+    def __init__(self, rig: Rig, scenario: Scenario, *, anew: bool) -> None:
+        """`anew`: on a service that was started for it; else on one that reads its new files."""
         self._rig = rig
+        self._anew = anew
         world = World(version=scenario.headers.get("server", "6.5.2"))
         self.simulator = Simulator(world)
         room = next(room for room in world.rooms.values() if room.name == "Interview Room 1")
@@ -127,26 +129,29 @@ class ApplianceStage:
 
     def __enter__(self) -> ApplianceStage:
         self.simulator.start()
-        self._start_anew()
+        self._prepare()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._rig.hands.play([finger.up(0.0) for finger in self._fingers.values()])
         self.simulator.stop()
 
-    def _start_anew(self) -> None:
-        """Start the service with an empty state and this scenario's configuration."""
+    def _prepare(self) -> None:
+        """Have the service use this scenario's configuration, with an empty state."""
         port = self.simulator.port
         with tempfile.TemporaryDirectory(prefix="ivsd-stage-") as folder:
             url = f"http://{self._rig.machine.host}:{port}"
             self._fingers, files = configuration(Path(folder), url, self._changes)
-        self._rig.machine.run("systemctl stop ivsd; rm -rf /var/lib/ivsd/*")
+        if self._anew:
+            self._rig.machine.run("systemctl stop ivsd; rm -rf /var/lib/ivsd/*")
         self._witness.since = self._rig.forget()
         write = "; ".join(
             f"echo {base64.b64encode(text.encode()).decode()} | base64 -d > /etc/ivsd/{name}"
             for name, text in files.items()
         )
-        self._rig.machine.run(f"{write}; systemctl --no-block start ivsd")
+        # It takes up another server's room as if nothing had been, and four seconds sooner.
+        verb = "start" if self._anew else "reload"
+        self._rig.machine.run(f"{write}; systemctl --no-block {verb} ivsd")
         devices = [*(f"button {name}" for name, f in self._fingers.items() if f.line)]
         devices += [READER, KEYPAD]
         deadline = self.now() + READY_WITHIN_S

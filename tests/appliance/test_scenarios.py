@@ -36,7 +36,9 @@ def test_scenario_on_real_devices(rig: Rig, path: Path) -> None:
     if why := scenario.headers.get("pure-only", NOT_ON_DEVICES.get(path.stem)):
         pytest.skip(why)
     for attempt in range(1, ATTEMPTS + 1):
-        failures, lines = play_once(rig, scenario)
+        anew, rig.is_used = rig.is_used, True
+        failures, lines = play_once(rig, scenario, anew=anew)
+        rig.is_used = bool(failures) or leaves_traces(path)
         if not failures or rig.longest_s < STALL_S or rig.repeats >= MOST_REPEATS:
             break
         rig.repeats += 1
@@ -45,10 +47,16 @@ def test_scenario_on_real_devices(rig: Rig, path: Path) -> None:
     assert not failures, "\n".join([*failures, *lines])
 
 
-def play_once(rig: Rig, scenario: Scenario) -> tuple[list[str], list[str]]:
+def leaves_traces(path: Path) -> bool:
+    """Whether the box may remember it in another room: markers in the outbox, badges, PINs."""
+    text = path.read_text()
+    return ("server" in text and "marker" in text) or "swipe" in text or " type " in text
+
+
+def play_once(rig: Rig, scenario: Scenario, *, anew: bool) -> tuple[list[str], list[str]]:
     """Play a scenario; return what did not come true, and all that was done and seen."""
     lines: list[str] = []
-    with ApplianceStage(rig, scenario) as stage:
+    with ApplianceStage(rig, scenario, anew=anew) as stage:
         began = stage.now()
 
         def say(at: float, text: str) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ivsd.appliance.factory import undelivered
-from ivsd.appliance.factory.places import OUTBOX, Places
+from ivsd.appliance.factory import undelivered, work_folder
+from ivsd.appliance.factory.places import CREDENTIAL, OUTBOX, Places
+from ivsd.config.password import CREDENTIAL as OF_THE_DAEMON
 from ivsd.valt import outbox
 from tests.factory_box import make, make_outbox
 
@@ -21,11 +22,12 @@ def places(tmp_path: Path) -> Places:
 
 def test_the_outbox_is_found_where_the_daemon_has_it() -> None:
     assert outbox.FILE == OUTBOX
+    assert OF_THE_DAEMON == CREDENTIAL
 
 
 def test_undelivered_markers_are_told(places: Places, caplog: pytest.LogCaptureFixture) -> None:
     make_outbox(places.at("/var/lib/ivsd/outbox.sqlite3"), 2)
-    assert undelivered.report(places) == 2
+    assert undelivered.report(places).count == 2
     assert "marker 'marker 2' at 2 s of recording 7" in caplog.text
 
 
@@ -33,26 +35,30 @@ def test_a_huge_outbox_is_counted_and_not_told_line_by_line(
     places: Places, caplog: pytest.LogCaptureFixture
 ) -> None:
     make_outbox(places.at("/var/lib/ivsd/outbox.sqlite3"), 20_000)
-    assert undelivered.report(places) == 20_000
+    assert undelivered.report(places).count == 20_000
     assert len(caplog.records) == undelivered.MOST_LINES + 1
     assert "and 19900 more" in caplog.records[-1].getMessage()
+    lines = undelivered.report(places).lines
+    assert len(lines) == undelivered.MOST_NAMES + 1
+    assert lines[-1] == "and 18000 more"
+    assert sum(map(len, lines)) < work_folder.RESERVE_BYTES / 3
 
 
 def test_a_link_to_another_file_is_not_read(places: Places, tmp_path: Path) -> None:
     make_outbox(tmp_path / "of somebody else", 1)
     places.at("/var/lib/ivsd/outbox.sqlite3").symlink_to(tmp_path / "of somebody else")
-    assert undelivered.report(places) is None
+    assert undelivered.report(places).count is None
 
 
 def test_a_pipe_in_its_place_holds_up_nothing(places: Places) -> None:
     os.mkfifo(places.at("/var/lib/ivsd/outbox.sqlite3"))
-    assert undelivered.report(places) is None
+    assert undelivered.report(places).count is None
 
 
 def test_an_outbox_that_is_too_large_is_not_read(places: Places) -> None:
     with places.at("/var/lib/ivsd/outbox.sqlite3").open("wb") as file:
         file.truncate(undelivered.MOST_BYTES + 1)
-    assert undelivered.report(places) is None
+    assert undelivered.report(places).count is None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +80,7 @@ def test_an_outbox_that_wants_something_of_root_gets_nothing(
     with sqlite3.connect(path) as file:
         file.execute(statement)
     file.close()
-    assert undelivered.report(places) in (None, 1)
+    assert undelivered.report(places).count in (None, 1)
 
 
 def test_an_outbox_cut_at_any_place_does_no_harm(places: Places) -> None:

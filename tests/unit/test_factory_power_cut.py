@@ -16,10 +16,23 @@ import pytest
 from ivsd.appliance import durable
 from ivsd.appliance.factory import restore, work_folder
 from ivsd.appliance.factory.places import WORK, Places
-from tests.factory_box import Notes, audit, make, snapshot
+from ivsd.appliance.factory.resume import resume
+from tests.factory_box import Notes, audit, make, make_outbox, snapshot, write
 from tests.power_cut import LOSSES, CutDisk, PowerCut, QuickDisk
 
 WORK_FOLDER = WORK.lstrip("/")
+DROPPED = [
+    "/etc/credstore/valt-password",
+    "/etc/systemd/system/ivsd.service.d/a.conf",
+    "'our-word'",
+]
+
+
+@pytest.fixture(autouse=True)
+def umask_of_the_service() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +49,9 @@ class Sweep:
         self._set = partial(monkeypatch.setattr, durable, "files")
         self._model = folder / "model"
         make(self._model)
+        make_outbox(self._model / "var/lib/ivsd/outbox.sqlite3", 2)
+        write(self._model, "etc/credstore/valt-password", b"geheim")
+        write(self._model, "etc/systemd/system/ivsd.service.d/a.conf", b"valt-password")
         self.old = snapshot(self._model)
         places = self.fresh()
         self.restore(places)
@@ -81,7 +97,7 @@ class Sweep:
     def check(self, places: Places, at: int) -> None:
         """Boot, and see what there is: nothing after the commit may be lost."""
         box = Notes()
-        restore.resume(places, box)
+        resume(places, box)
         seen = snapshot(places.root)
         if self.committed:
             assert seen == self.factory, at
@@ -90,11 +106,18 @@ class Sweep:
         if seen == self.factory:
             assert (work / "aside-1/notes.txt").read_bytes() == b"front desk\nsecond floor\n", at
             assert (work / "aside-1/ca/site.pem").read_bytes().endswith(b"MIIB\n"), at
+            dropped = (work / "aside-1/dropped.txt").read_text()
+            names = [line.split()[0] for line in dropped.splitlines()]
+            # What the cut left of a file being written is dropped, too.
+            assert names in (DROPPED, [*DROPPED, "'.ivsd.yaml.new'"]), at
+            undelivered = (work / "aside-1/undelivered.txt").read_text()
+            assert len(undelivered.splitlines()) == 2, at
             assert len(audit(places.root)) == 1, at
+            assert (places.root / "etc/systemd/network").stat().st_mode & 0o7777 == 0o755, at
         assert not (work / "commit").exists(), at
         assert (work / "reserve").stat().st_size == 4096, at
         again = snapshot(places.root, ("",))
-        restore.resume(places, Notes())
+        resume(places, Notes())
         assert snapshot(places.root, ("",)) == again, at
 
 
@@ -141,7 +164,7 @@ def test_a_power_cut_in_the_resume_is_resumed_once_more(sweep: Sweep, loss: str)
         places = sweep.fresh()
         restore.prepare(places, Notes(), "user ivsd (998)")
         sweep.committed = True
-        run = partial(restore.resume, places, Notes())
+        run = partial(resume, places, Notes())
         if sweep.cut(run, at, loss) is None:
             assert at > 50
             return
@@ -170,10 +193,10 @@ def test_a_mark_that_is_cut_at_any_byte_was_never_committed(sweep: Sweep) -> Non
     for length in range(len(whole)):
         mark.write_bytes(whole[:length])
         box = Notes()
-        restore.resume(places, box)
+        resume(places, box)
         assert (snapshot(places.root), box.done) == (sweep.old, []), length
     mark.write_bytes(whole[:-20] + b"0" * 20)
-    restore.resume(places, Notes())
+    resume(places, Notes())
     assert snapshot(places.root) == sweep.old
 
 
@@ -183,7 +206,7 @@ def test_a_staged_file_that_is_cut_at_any_byte_is_taken_from_its_template(sweep:
         restore.prepare(places, Notes(), "user ivsd (998)")
         staged = places.root / WORK_FOLDER / "staging/0"
         staged.write_bytes(staged.read_bytes()[:length])
-        restore.resume(places, Notes())
+        resume(places, Notes())
         assert snapshot(places.root) == sweep.factory
 
 

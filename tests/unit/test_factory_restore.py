@@ -13,6 +13,7 @@ import pytest
 from ivsd.appliance import durable
 from ivsd.appliance.factory import aside, manifest, restore, work_folder
 from ivsd.appliance.factory.places import TEMPLATES, WORK, Places
+from ivsd.appliance.factory.resume import resume
 from ivsd.appliance.factory.work_folder import Refused
 from tests.factory_box import (
     FACTORY,
@@ -68,14 +69,14 @@ def test_every_file_is_as_its_template_and_all_else_is_gone(places: Places) -> N
         if path.is_file()
     } == {
         "etc/ivsd/ivsd.yaml": (b"# factory\n", 0o640),
-        "etc/systemd/network/10-ivsd.network": (b"DHCP=yes\n", 0o644),
+        "etc/systemd/network/00-ivsd.network": (b"DHCP=yes\n", 0o644),
         "etc/hostname": (b"ivs-keypad\n", 0o644),
         "etc/networkd-is-here": (b"", 0o644),
     }
     assert list(places.at("/etc/ivsd").iterdir()) == [places.at("/etc/ivsd/ivsd.yaml")]
     assert list(places.at("/var/lib/ivsd").iterdir()) == []
     assert list(places.at("/var/lib/ivsd-web").iterdir()) == []
-    assert machine.done == ["enable", "enable-networkd", "sync"]
+    assert machine.done == ["enable", "enable-time-sync", "sync"]
 
 
 def test_software_that_is_not_on_this_box_gets_no_file(places: Places) -> None:
@@ -101,11 +102,124 @@ def test_other_files_are_set_aside_for_root_and_credentials_are_not(
         write(places.root, f"etc/ivsd/{name}", text.encode())
     run(places)
     kept = sorted(str(p.relative_to(work)) for p in work.glob("aside-*/**/*") if p.is_file())
-    assert kept == ["aside-1/ca/site.pem", "aside-1/notes.txt", "aside-1/rules.yaml"]
+    assert kept == [
+        "aside-1/ca/site.pem", "aside-1/dropped.txt", "aside-1/notes.txt", "aside-1/rules.yaml",
+    ]  # fmt: skip
     assert (work / "aside-1").stat().st_mode & 0o7777 == 0o700
+    dropped = (work / "aside-1/dropped.txt").read_text()
+    for name in ("valt-password", "API-TOKEN.txt", "site.key", "ivsd.yaml.bak", ".ivsd.yaml.swp",
+                 "old.yaml", "word", "our-word", "server.pem"):  # fmt: skip
+        assert f"'{name}' of /etc/ivsd is dropped: it may hold a credential\n" in dropped
+    assert len(dropped.splitlines()) == 9
+    assert (work / "aside-1/dropped.txt").stat().st_mode & 0o7777 == 0o600
     everything = b"".join(path.read_bytes() for path in work.rglob("*") if path.is_file())
     assert b"geheim" not in everything
     assert "what else was in /etc/ivsd is in /var/lib/ivsd-factory/aside-1" in audit(places.root)[0]
+
+
+def test_undelivered_markers_are_named_for_root_on_the_disk(places: Places, work: Path) -> None:
+    make_outbox(places.at("/var/lib/ivsd/outbox.sqlite3"), 2)
+    decided = restore.prepare(places, Notes(), ASKER)
+    # On the disk before the commit, as the journal of a box may be gone with the reboot.
+    assert "marker 'marker 2' at 2 s" in (work / "staging/undelivered.txt").read_text()
+    restore.finish(places, Notes(), decided)
+    kept = work / "aside-1/undelivered.txt"
+    assert kept.read_text().splitlines() == [
+        "marker 'marker 1' at 1 s of recording 7",
+        "marker 'marker 2' at 2 s of recording 7",
+    ]
+    assert kept.stat().st_mode & 0o7777 == 0o600
+
+
+def test_a_file_cannot_pass_for_our_own_lists(places: Places, work: Path) -> None:
+    for name in ("dropped.txt", "undelivered.txt"):
+        write(places.root, f"etc/ivsd/{name}", b"nothing\nat all\n")
+    make_outbox(places.at("/var/lib/ivsd/outbox.sqlite3"), 1)
+    run(places)
+    assert "our-word" in (work / "aside-1/dropped.txt").read_text()
+    assert "marker 1" in (work / "aside-1/undelivered.txt").read_text()
+    assert (work / "aside-1/dropped.txt.kept").read_bytes() == b"nothing\nat all\n"
+    assert (work / "aside-1/undelivered.txt.kept").exists()
+
+
+def test_names_in_the_list_of_what_is_dropped_cannot_write_lines_of_their_own(
+    places: Places, work: Path
+) -> None:
+    write(places.root, "etc/ivsd/token\nnothing was dropped\x1b[2J", b"?\n?\n")
+    places.at("/etc/ivsd/link").symlink_to("to\nsomewhere")
+    run(places)
+    lines = (work / "aside-1/dropped.txt").read_text().splitlines()
+    assert len(lines) == 3
+    assert all(" of /etc/ivsd is dropped: " in line and line.isprintable() for line in lines)
+
+
+def test_a_folder_that_is_made_can_be_entered_by_all_whatever_the_umask(places: Places) -> None:
+    # The service has UMask=0077, and timesyncd, for one, is not root.
+    before = os.umask(0o077)
+    try:
+        places.at("/etc/systemd").rmdir()
+        (places.at("/etc") / ".systemd.new").mkdir()  # of a restore that was interrupted
+        run(places)
+        staging = places.at(f"{WORK}/staging")
+        staging.rmdir()
+        run(places)
+    finally:
+        os.umask(before)
+    for path in ("/etc/systemd", "/etc/systemd/network"):
+        assert places.at(path).stat().st_mode & 0o7777 == 0o755
+    assert not (places.at("/etc") / ".systemd.new").exists()
+    assert staging.stat().st_mode & 0o7777 == 0o700
+
+
+# -- the password that systemd brings ------------------------------------------------------------
+
+
+DROP_INS = "etc/systemd/system/ivsd.service.d"
+
+
+def test_a_password_that_systemd_brings_goes_with_the_drop_in_that_loads_it(
+    places: Places, work: Path
+) -> None:
+    for path in ("etc/credstore", "etc/credstore.encrypted"):
+        write(places.root, f"{path}/valt-password", b"geheim")
+        write(places.root, f"{path}/of-another", b"stays")
+    # With its file gone systemd would start ivsd no more; or it has the password in itself.
+    load = b"[Service]\nLoadCredential=valt-password:/etc/credstore/valt-password\n"
+    write(places.root, f"{DROP_INS}/password.conf", load)
+    write(places.root, f"{DROP_INS}/set.conf", b"[Service]\nSetCredential=valt-password:geheim\n")
+    run(places)
+    for path in ("etc/credstore", "etc/credstore.encrypted"):
+        assert os.listdir(places.root / path) == ["of-another"]
+    assert os.listdir(places.root / DROP_INS) == []
+    dropped = (work / "aside-1/dropped.txt").read_text()
+    for path in ("credstore/valt-password", "credstore.encrypted/valt-password",
+                 "ivsd.service.d/password.conf", "ivsd.service.d/set.conf"):  # fmt: skip
+        assert f"{path} is dropped: a password that systemd brings\n" in dropped
+    assert "ATTENTION" not in audit(places.root)[0]
+
+
+def test_another_drop_in_stays_and_is_named_in_the_audit(places: Places) -> None:
+    write(places.root, f"{DROP_INS}/slow.conf", b"[Service]\nNice=5\n")
+    run(places)
+    assert (places.root / DROP_INS / "slow.conf").exists()
+    assert (
+        "ATTENTION: /etc/systemd/system/ivsd.service.d is not of the factory and was left"
+        in (audit(places.root)[0])
+    )
+    assert audit(places.root)[0].endswith("slow.conf")
+
+
+def test_a_store_that_is_a_link_is_told_and_fails_no_restore(
+    places: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, "elsewhere/valt-password", b"geheim")
+    places.at("/etc/credstore").symlink_to(tmp_path / "elsewhere")
+    run(places)
+    assert (tmp_path / "elsewhere/valt-password").exists()
+    assert "a password that systemd brings may still be in /etc/credstore" in caplog.text
+
+
+# -- what is kept, and told -
 
 
 def test_the_last_three_folders_set_aside_stay(places: Places, work: Path) -> None:
@@ -146,7 +260,10 @@ def test_the_audit_has_a_line_with_who_when_and_what_was_lost(places: Places) ->
         (MANIFEST.replace("template: hostname", "template: ../x"), "must be the plain name"),
         (MANIFEST.replace("template: hostname", "template: gone"), "there is no file gone beside"),
         (MANIFEST.replace("template: other", "template: gone"), "manifest.yaml:11: files.4.temp"),
-        (MANIFEST.replace("enable-networkd", "rm"), "manifest.yaml:9: files.2.afterwards: 'rm' is"),
+        (
+            MANIFEST.replace("enable-time-sync", "rm"),
+            "manifest.yaml:9: files.2.afterwards: 'rm' is",
+        ),
         (MANIFEST.replace("only_if: /etc/other", "only_if: other"), "files.4.only_if: must be a"),
     ],
 )
@@ -230,7 +347,11 @@ def test_links_that_ivsd_has_planted_lead_root_nowhere(
     assert snapshot(others, ("",)) == untouched
     assert snapshot(places.root) == factory
     kept = [path for path in work.glob("aside-1/**/*") if path.is_file() or path.is_symlink()]
-    assert sorted(path.name for path in kept) == ["notes.txt", "site.pem"]
+    assert sorted(path.name for path in kept) == ["dropped.txt", "notes.txt", "site.pem"]
+    assert (
+        "'more' of /etc/ivsd is dropped: it was a link"
+        in (work / "aside-1/dropped.txt").read_text()
+    )
     assert "the outbox could not be read" in audit(places.root)[0]
 
 
@@ -263,7 +384,8 @@ def test_no_depth_and_no_number_is_too_much(
     (places.at("/etc/ivsd/large")).write_bytes(bytes(aside.MOST_BYTES + 1))
     run(places)
     assert snapshot(places.root) == factory
-    assert len(list((work / "aside-1").rglob("*"))) <= aside.MOST_FILES + aside.MOST_DEPTH
+    kept = aside.MOST_FILES + aside.MOST_DEPTH + len(["dropped.txt"])
+    assert len(list((work / "aside-1").rglob("*"))) <= kept
 
 
 def test_what_an_interrupted_removal_left_is_not_set_aside_twice(
@@ -271,7 +393,8 @@ def test_what_an_interrupted_removal_left_is_not_set_aside_twice(
 ) -> None:
     write(places.root, "etc/ivsd/.ivsd-gone-0/rest", b"?")
     run(places)
-    assert sorted(path.name for path in (work / "aside-1").iterdir()) == ["ca", "notes.txt"]
+    kept = sorted(path.name for path in (work / "aside-1").iterdir())
+    assert kept == ["ca", "dropped.txt", "notes.txt"]
 
 
 # -- a full disk -------------------------------------------------------------------------------
@@ -304,7 +427,10 @@ class FullDisk(QuickDisk):
 
 
 def test_a_disk_that_is_full_at_any_write_is_refused_or_gone_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, factory: dict[str, tuple[int, bytes | str]]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    factory: dict[str, tuple[int, bytes | str]],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     outcomes = set()
     for at in range(1, 200):
@@ -318,7 +444,7 @@ def test_a_disk_that_is_full_at_any_write_is_refused_or_gone_over(
             outcomes.add(str(e))
             assert snapshot(places.root) == old
             assert (places.at(WORK) / "reserve").stat().st_size == 4096
-            restore.resume(places, Notes())
+            resume(places, Notes())
             assert snapshot(places.root) == old
             continue
         try:
@@ -326,9 +452,10 @@ def test_a_disk_that_is_full_at_any_write_is_refused_or_gone_over(
             outcomes.add("went on")
         except OSError:
             outcomes.add("resumed")
-            restore.resume(places, Notes())
+            resume(places, Notes())
         assert snapshot(places.root) == factory
-        assert len(audit(places.root)) == 1
+        assert len(audit(places.root)) == 1 or "its line would be: " in caplog.text
+        caplog.clear()
         if disk.count < at:
             break
     refused = "the restore could not be prepared: No space left on device"
@@ -352,7 +479,7 @@ def test_the_reserve_is_freed_first_and_made_again(
 def test_a_boot_without_a_mark_changes_nothing(places: Places) -> None:
     old = snapshot(places.root)
     machine = Notes()
-    restore.resume(places, machine)
+    resume(places, machine)
     assert (snapshot(places.root), machine.done) == (old, [])
 
 
@@ -361,8 +488,8 @@ def test_a_resumed_restore_reboots_and_is_in_the_audit_once(
 ) -> None:
     restore.prepare(places, Notes(), ASKER)
     machine = Notes()
-    restore.resume(places, machine)
-    assert machine.done == ["enable", "enable-networkd", "sync", "reboot"]
+    resume(places, machine)
+    assert machine.done == ["enable", "enable-time-sync", "sync", "reboot"]
     assert snapshot(places.root) == factory
     assert len(audit(places.root)) == 1
 
@@ -379,7 +506,7 @@ def test_after_three_failed_resumes_the_box_starts_as_it_is(
     reboots = []
     for _ in range(4):
         machine = Notes()
-        restore.resume(places, machine)
+        resume(places, machine)
         reboots.append("reboot" in machine.done)
     assert reboots == [True, True, False, False]
     assert not (work / "commit").exists()
@@ -398,14 +525,60 @@ def test_a_restore_after_one_that_was_given_up_has_three_attempts_again(
     assert snapshot(places.root) == factory
 
 
-def test_a_failure_that_cannot_be_counted_does_not_reboot_for_ever(
-    places: Places, monkeypatch: pytest.MonkeyPatch
+def test_a_failure_that_cannot_be_counted_is_given_up_and_no_boot_comes_back_for_it(
+    places: Places, work: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     restore.prepare(places, Notes(), ASKER)
     monkeypatch.setattr(durable, "files", FullDisk(1, for_ever=True))
     machine = Notes()
-    restore.resume(places, machine)
+    assert not resume(places, machine).reboots
     assert "reboot" not in machine.done
+    assert not (work / "commit").exists()
+    assert (work / "commit.given-up").exists()
+    assert "factory default given up, half done [" in caplog.text  # in the audit it has no room
+    # The technician sets the box up; the next boot leaves that alone.
+    monkeypatch.setattr(durable, "files", QuickDisk())
+    write(places.root, "etc/ivsd/ivsd.yaml", b"room: 9\n")
+    resume(places, Notes())
+    assert places.at("/etc/ivsd/ivsd.yaml").read_bytes() == b"room: 9\n"
+
+
+def test_an_audit_that_cannot_be_written_fails_no_restore(
+    places: Places, work: Path, factory: dict[str, tuple[int, bytes | str]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    (work / "audit.log").mkdir()
+    (work / "audit.log/in-the-way").touch()
+    run(places)
+    assert snapshot(places.root) == factory
+    assert not work_folder.is_committed(places)
+    assert "its line would be: 2026-11-18T" in caplog.text
+
+
+def test_a_mark_that_cannot_be_read_is_kept_and_not_taken_for_none(
+    places: Places, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Half of it may be done: it is not true that the old state is whole.
+    restore.prepare(places, Notes(), ASKER)
+    whole = (work / "commit").read_bytes()
+    read_in = durable.read_in
+
+    def reading(folder: int, name: str, *, most: int) -> bytes:
+        if name == "commit":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read_in(folder, name, most=most)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "read_in", reading)
+        machine = Notes()
+        assert not resume(places, machine).reboots
+    assert machine.done == []
+    assert (work / "commit.given-up").read_bytes() == whole
+    assert not (work / "commit").exists()
+    assert (work / "staging/0").exists()
+    (line,) = audit(places.root)
+    assert "unknown how much of it is done" in line
+    assert "Input/output error" in line
 
 
 def test_a_staged_file_and_its_template_both_spoiled_is_a_failed_attempt(
@@ -415,7 +588,7 @@ def test_a_staged_file_and_its_template_both_spoiled_is_a_failed_attempt(
     for name in ("staging/0", "templates/ivsd.yaml"):
         (work / name).write_bytes(b"spoiled")
     with caplog.at_level(logging.ERROR):
-        restore.resume(places, Notes())
+        resume(places, Notes())
     assert "it is staged no more as it was committed: /etc/ivsd/ivsd.yaml" in caplog.text
     assert (work / "attempts").read_text() == "1"
     assert (work / "commit").exists()

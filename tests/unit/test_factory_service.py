@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ from ivsd.appliance import durable
 from ivsd.appliance.factory import client, restore, service, work_folder
 from ivsd.appliance.factory.client import FactoryDefaultError, NotAllowed, NotAnAppliance, Refused
 from ivsd.appliance.factory.places import TEMPLATES, WORK, Places
+from ivsd.appliance.factory.resume import resume
+from ivsd.appliance.journal import MESSAGE_IDS
 from tests.factory_box import Notes, audit, make, snapshot
 from tests.power_cut import QuickDisk
 
@@ -60,7 +63,7 @@ def test_connecting_is_asking(places: Places, listener: socket.socket, tmp_path:
     thread = serve(places, machine, listener)
     client.ask(path=tmp_path / "sock")
     thread.join(10)
-    assert machine.done == ["stop", "enable", "enable-networkd", "sync", "reboot"]
+    assert machine.done == ["stop", "enable", "enable-time-sync", "sync", "reboot"]
     assert f"({ME})" in audit(places.root)[0]
 
 
@@ -158,13 +161,48 @@ def test_a_bug_is_a_refusal_and_not_the_end(
     thread.join(10)
 
 
-def test_nothing_a_caller_sends_is_read_and_one_who_leaves_is_no_hindrance(
+def test_nothing_a_caller_sends_is_read(
     places: Places, listener: socket.socket, tmp_path: Path
 ) -> None:
     machine = Notes()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as gone:
-        gone.connect(str(tmp_path / "sock"))
-        gone.send(b'{"template": "/tmp/mine"}\n')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sender:
+        sender.connect(str(tmp_path / "sock"))
+        sender.send(b'{"template": "/tmp/mine"}\n')
+        sender.shutdown(socket.SHUT_WR)  # it sends no more, and still listens
+        serve(places, machine, listener).join(10)
+        assert json.loads(sender.recv(100)) == {"ok": True}
+    assert machine.done[-1] == "reboot"
+
+
+def test_one_who_has_left_before_being_heard_has_not_asked(
+    places: Places, listener: socket.socket, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = snapshot(places.root, ("",))
+    for words in (b"", b"now\n"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as gone:
+            gone.connect(str(tmp_path / "sock"))
+            gone.send(words)
+    with pytest.raises(Refused, match="it may come all the same"):
+        client.ask(0.1, tmp_path / "sock")
+    machine = Notes()
+    serve(places, machine, listener).join(10)
+    assert (machine.done, snapshot(places.root, ("",))) == ([], before)
+    assert caplog.text.count("has left since: nothing is done") == 3
+
+
+def test_one_who_leaves_once_it_is_prepared_changes_nothing_any_more(
+    places: Places, listener: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asker = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    prepare = restore.prepare
+
+    def preparing(*arguments: Any) -> Any:
+        asker.close()
+        return prepare(*arguments)
+
+    monkeypatch.setattr(restore, "prepare", preparing)
+    asker.connect(str(tmp_path / "sock"))
+    machine = Notes()
     serve(places, machine, listener).join(10)
     assert machine.done[-1] == "reboot"
 
@@ -189,7 +227,7 @@ def test_a_restore_that_fails_after_its_commit_is_tried_again_after_a_reboot(
         thread.join(10)
     assert machine.done == ["stop", "reboot"]
     assert work_folder.is_committed(places)
-    restore.resume(places, machine)
+    resume(places, machine)
     assert audit(places.root)
 
 
@@ -199,7 +237,142 @@ def test_a_service_that_died_in_the_middle_finishes_when_it_starts_again(
     restore.prepare(places, Notes(), "user ivsd (998)")
     machine = Notes()
     serve(places, machine, listener).join(10)
-    assert machine.done == ["stop", "enable", "enable-networkd", "sync", "reboot"]
+    assert machine.done == ["stop", "enable", "enable-time-sync", "sync", "reboot"]
+
+
+def test_who_asks_for_what_is_being_finished_is_answered_and_begins_no_second_one(
+    places: Places, listener: socket.socket, tmp_path: Path
+) -> None:
+    restore.prepare(places, Notes(), "user ivsd (998)")
+    machine = Notes()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as queued:
+        queued.connect(str(tmp_path / "sock"))
+        serve(places, machine, listener).join(10)
+        assert json.loads(queued.recv(100)) == {"ok": True}
+    assert machine.done.count("reboot") == 1
+    assert len(audit(places.root)) == 1
+    assert nobody_waits(listener)
+
+
+def nobody_waits(listener: socket.socket) -> bool:
+    listener.settimeout(0)
+    try:
+        listener.accept()
+    except BlockingIOError:
+        return True
+    return False
+
+
+def fail(*_: object, **__: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def third_attempt(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (work / "attempts").write_text("2")
+    monkeypatch.setattr(restore, "_put", fail)
+
+
+def not_counted(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durable, "write_in", fail)
+
+
+def torn_mark(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (work / "commit").write_bytes((work / "commit").read_bytes()[:50])
+
+
+def unreadable_mark(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_in = durable.read_in
+
+    def reading(folder: int, name: str, *, most: int) -> bytes:
+        if name == "commit":
+            fail()
+        return read_in(folder, name, most=most)
+
+    monkeypatch.setattr(durable, "read_in", reading)
+
+
+def bug(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(service, "resume", broken)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (third_attempt, "given up, half done: 3 attempts have failed"),
+        (not_counted, "given up, half done: a failure cannot be noted: Input/output error"),
+        (torn_mark, "cut off before it began"),
+        (unreadable_mark, "it is unknown how much of it is done"),
+        (bug, "see the journal"),
+    ],
+)
+def test_a_restore_that_is_not_finished_leaves_a_box_that_runs_and_answers(
+    places: Places,
+    listener: socket.socket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[Path, pytest.MonkeyPatch], None],
+    sentence: str,
+) -> None:
+    # systemd does not start again what was stopped by command, whatever Restart= says; and a
+    # connection that nobody takes starts the service for ever.
+    restore.prepare(places, Notes(), "user ivsd (998)")
+    spoil(places.at(WORK), monkeypatch)
+    machine = Notes()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as queued:
+        queued.connect(str(tmp_path / "sock"))
+        serve(places, machine, listener).join(10)
+        reply = json.loads(queued.recv(1000))
+    assert (reply["ok"], sentence in reply["error"]) == (False, True), reply
+    assert (machine.done[0], machine.done[-1]) == ("stop", "start")
+    assert "reboot" not in machine.done
+    assert nobody_waits(listener)
+
+
+def test_a_restore_that_is_tried_again_reboots_and_starts_nothing(
+    places: Places, listener: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restore.prepare(places, Notes(), "user ivsd (998)")
+    monkeypatch.setattr(restore, "_put", fail)
+    machine = Notes()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as queued:
+        queued.connect(str(tmp_path / "sock"))
+        serve(places, machine, listener).join(10)
+        assert "tried again after a restart" in json.loads(queued.recv(1000))["error"]
+    assert machine.done == ["stop", "reboot"]
+
+
+def test_the_lines_that_people_look_for_have_their_message_ids(
+    places: Places, listener: socket.socket, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def ids() -> list[object]:
+        found = [vars(record).get("MESSAGE_ID") for record in caplog.records]
+        caplog.clear()
+        return [one for one in found if one]
+
+    template = places.at(f"{TEMPLATES}/hostname")
+    whole = template.read_bytes()
+    template.write_bytes(b"spoiled")
+    thread = serve(places, Notes(), listener)
+    with pytest.raises(Refused):
+        client.ask(path=tmp_path / "sock")
+    template.write_bytes(whole)
+    client.ask(path=tmp_path / "sock")
+    thread.join(10)
+    assert ids() == [MESSAGE_IDS["factory_default_refused"], MESSAGE_IDS["factory_default"]]
+
+    restore.prepare(places, Notes(), "user ivsd (998)")
+    serve(places, Notes(), listener).join(10)
+    assert ids() == [MESSAGE_IDS["factory_default"]]
+
+    restore.prepare(places, Notes(), "user ivsd (998)")
+    (places.at(WORK) / "attempts").write_text("2")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(restore, "_put", fail)
+        serve(places, Notes(), listener).join(10)
+    assert ids() == [MESSAGE_IDS["factory_default_given_up"]]
 
 
 def test_two_do_not_work_at_the_same_time(

@@ -46,14 +46,14 @@ def test_the_delivered_templates_can_be_installed_and_restored(places: Places) -
     setup.install(places, Notes(), TEMPLATES)
     machine = Notes()
     restore.finish(places, machine, restore.prepare(places, machine, "user root (0)"))
-    assert machine.done == ["enable", "enable-networkd", "enable-time-sync", "sync"]
+    assert machine.done == ["enable", "enable-time-sync", "sync"]
     restored = {
         "ivsd/ivsd.yaml": "ivsd.yaml",
         "ivsd/cards.yaml": "cards.yaml",
         "ivsd/web.yaml": "web.yaml",
         "NetworkManager/system-connections/ivsd.nmconnection": "network.nmconnection",
-        "systemd/network/10-ivsd.network": "dhcp.network",
-        "systemd/timesyncd.conf.d/ivsd.conf": "timesyncd.conf",
+        "systemd/network/00-ivsd.network": "dhcp.network",
+        "systemd/timesyncd.conf.d/zz-ivsd.conf": "timesyncd.conf",
         "hostname": "hostname",
     }
     for target, template in restored.items():
@@ -81,9 +81,40 @@ def test_the_other_templates_can_be_read() -> None:
     assert load_cards(TEMPLATES / "cards.yaml") == []
     assert load_web(TEMPLATES / "web.yaml") == WebConfig("127.0.0.1", 8080)
     for name in ("dhcp.network", "network.nmconnection", "timesyncd.conf"):
-        parser = configparser.ConfigParser()
+        parser = configparser.ConfigParser(strict=False)
         parser.read(TEMPLATES / name)
         assert parser.sections()
+
+
+def settings_of(template: str) -> list[str]:
+    lines = (TEMPLATES / template).read_text().splitlines()
+    return [line for line in lines if line and line[0] not in "#["]
+
+
+def targets() -> list[str]:
+    return re.findall(r"target: (\S+)", (TEMPLATES / "manifest.yaml").read_text())
+
+
+def test_the_time_servers_of_a_site_are_forgotten_and_there_are_some_all_the_same() -> None:
+    # An empty value forgets all before it; a fallback that was ever named turns timesyncd's own
+    # list off, so that there must be one after it.
+    empty_ntp, empty_fallback, fallback = settings_of("timesyncd.conf")
+    assert (empty_ntp, empty_fallback) == ("NTP=", "FallbackNTP=")
+    assert fallback.startswith("FallbackNTP=0.debian.pool.ntp.org ")
+    # Files of both kinds are read in the order of their names, and the last has the last word.
+    (target,) = (Path(path) for path in targets() if "timesyncd" in path)
+    assert sorted(["10-site.conf", "site.conf", "ntp.conf", "z.conf", target.name])[-1] == (
+        target.name
+    )
+
+
+def test_the_network_card_is_ours_before_any_file_of_a_site() -> None:
+    # networkd takes the first file, by name, that fits a card.
+    (target,) = (Path(path) for path in targets() if path.endswith(".network"))
+    others = ["10-static.network", "05-eth0.network", "10-netplan-eth0.network", "eth0.network"]
+    assert sorted([*others, target.name])[0] == target.name
+    match, _, _ = (TEMPLATES / "dhcp.network").read_text().partition("[Network]")
+    assert match.endswith("[Match]\nType=ether wlan\nKind=!*\n\n")
 
 
 def test_every_command_of_the_manifest_is_known() -> None:

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 from ivsd.appliance import journal
-from ivsd.appliance.factory import restore, work_folder
+from ivsd.appliance.factory import work_folder
 from ivsd.appliance.factory.machine import Box
 from ivsd.appliance.factory.places import Places
+from ivsd.appliance.factory.resume import resume
 from ivsd.appliance.factory.service import Service, allowed_users
 from ivsd.appliance.factory.setup import install
 from ivsd.appliance.factory.work_folder import Refused
@@ -48,7 +49,7 @@ def main(words: list[str]) -> int:
             signal.signal(signal.SIGTERM, _end)
             try:
                 with work_folder.alone(places):
-                    restore.resume(places, machine)
+                    resume(places, machine)
             except Refused as e:
                 print(f"ivsd: nothing was resumed: {e}", file=sys.stderr)
         case _:

@@ -1,4 +1,4 @@
-"""The restore itself: prepare and commit, finish, and finish again after the plug was pulled.
+"""The restore itself: prepare and commit, then finish.
 
 `prepare` raises `Refused` and leaves the old state whole. After it returned there is only
 forwards: `finish` may be cut off anywhere and done again from its beginning, by `resume`.
@@ -9,34 +9,38 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import logging
 import os
 import secrets
 
 from ivsd.appliance import durable
-from ivsd.appliance.factory import aside, audit, folders, manifest, mark, undelivered, work_folder
+from ivsd.appliance.factory import (
+    aside,
+    audit,
+    credentials,
+    folders,
+    manifest,
+    mark,
+    undelivered,
+    work_folder,
+)
 from ivsd.appliance.factory.machine import Machine
-from ivsd.appliance.factory.mark import Mark, Staged, TornMark
+from ivsd.appliance.factory.mark import Mark, Staged
 from ivsd.appliance.factory.places import (
     ASIDE,
     ATTEMPTS,
     CONFIG,
-    GIVEN_UP,
     MARK,
     RESERVE,
     STAGING,
     STATE,
     TEMPLATES,
+    UNDELIVERED,
     WEB_STATE,
     WORK,
     Places,
 )
 from ivsd.appliance.factory.work_folder import Refused, why
 from ivsd.config.problems import ConfigError
-
-log = logging.getLogger("ivsd")
-
-MOST_ATTEMPTS = 3
 
 
 def prepare(places: Places, machine: Machine, asked_by: str) -> Mark:
@@ -52,12 +56,14 @@ def prepare(places: Places, machine: Machine, asked_by: str) -> Mark:
     try:
         return _commit(places, files, asked_by)
     except OSError as e:
-        _withdraw(places)
+        withdraw(places)
         raise Refused(f"the restore could not be prepared: {why(e)}") from e
 
 
 def finish(places: Places, machine: Machine, decided: Mark) -> None:
     """Bring the committed restore to its end, but the reboot. Raises OSError."""
+    aside.keep_undelivered(places, decided.aside)
+    credentials.drop(places, decided.aside)
     aside.clear_config(places, decided.aside, [file.target for file in decided.files])
     for path in (STATE, WEB_STATE):
         with contextlib.suppress(FileNotFoundError), folders.folder_at(places.root, path) as folder:
@@ -77,32 +83,6 @@ def finish(places: Places, machine: Machine, decided: Mark) -> None:
     with contextlib.suppress(OSError):  # the next restore does it, too
         _clear_staging(places)
         aside.drop_oldest(places)
-
-
-def resume(places: Places, machine: Machine) -> None:
-    """Finish what was interrupted, and reboot: network and name were read before.
-
-    A restore that fails here is tried again at the next boot, at once; the third time it is
-    given up, so that the box at least runs.
-    """
-    try:
-        with folders.folder_at(places.root, WORK) as work:
-            decided = mark.decode(durable.read_in(work, MARK, most=mark.MOST_BYTES))
-    except FileNotFoundError:
-        _withdraw(places)
-        return
-    except (TornMark, OSError) as e:
-        log.error("the factory default was never committed: the old state stays (%s)", why(e))
-        _withdraw(places)
-        return
-    try:
-        finish(places, machine, decided)
-    except Exception as e:
-        log.exception("the factory default cannot be finished: %s", why(e))
-        _count_failure(places, machine, decided)
-    else:
-        log.info("the interrupted factory default is finished")
-        machine.reboot()
 
 
 def _look_at_targets(places: Places, files: list[manifest.Restored]) -> None:
@@ -130,11 +110,15 @@ def _commit(places: Places, files: list[manifest.Restored], asked_by: str) -> Ma
         _clear_staging(places)
         with folders.folder_at(places.root, STAGING, make=True) as staging:
             staged = [_stage(staging, number, file) for number, file in enumerate(files)]
+            lost = undelivered.report(places)
+            if lost.lines:
+                text = "".join(f"{line}\n" for line in lost.lines)
+                durable.write_in(staging, UNDELIVERED, text.encode(), mode=0o600)
         last = max(aside.aside_numbers(os.listdir(work)), default=0)
         decided = Mark(
             id=secrets.token_hex(4),
             asked_by=asked_by,
-            undelivered=undelivered.report(places),
+            undelivered=lost.count,
             aside=f"{ASIDE}{last + 1}",
             files=tuple(staged),
             afterwards=tuple(sorted({str(file.afterwards) for file in files if file.afterwards})),
@@ -171,8 +155,8 @@ def _staged_data(places: Places, file: Staged) -> bytes:
     raise OSError(errno.EIO, "it is staged no more as it was committed", file.target)
 
 
-def _withdraw(places: Places) -> None:
-    """Take back what was staged; the old state was not touched."""
+def withdraw(places: Places) -> None:
+    """Take back what was staged and not committed; the old state was not touched."""
     with contextlib.suppress(OSError), folders.folder_at(places.root, WORK) as work:
         durable.drop(work, MARK)
         durable.files.sync(work)
@@ -187,32 +171,3 @@ def _clear_staging(places: Places) -> None:
         folders.folder_at(places.root, STAGING) as staging,
     ):
         folders.empty(staging)
-
-
-def _count_failure(places: Places, machine: Machine, decided: Mark) -> None:
-    try:
-        with folders.folder_at(places.root, WORK) as work:
-            failed = _failures(work) + 1
-            if failed < MOST_ATTEMPTS:
-                durable.write_in(work, ATTEMPTS, str(failed).encode(), mode=0o600)
-            else:
-                audit.write(
-                    places, decided, machine.wall_s(), "factory default given up, half done"
-                )
-                durable.files.rename(work, MARK, work, GIVEN_UP)
-                durable.drop(work, ATTEMPTS)
-                durable.files.sync(work)
-    except OSError as e:
-        # Not counted, so no reboot: it would go round for ever.
-        log.error("that could not be noted, either: %s; ivsd starts as it is", why(e))
-        return
-    if failed < MOST_ATTEMPTS:
-        machine.reboot()
-    else:
-        log.error("the factory default is given up after %d attempts; ivsd starts as it is", failed)
-
-
-def _failures(work: int) -> int:
-    with contextlib.suppress(OSError, ValueError):
-        return int(durable.read_in(work, ATTEMPTS, most=10))
-    return 0

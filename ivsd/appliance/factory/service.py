@@ -2,7 +2,8 @@
 
 Connecting is asking: nothing is read from the connection. The answer is one line of JSON,
 `{"ok": true}` once the restore is committed, or `{"ok": false, "error": "a sentence"}` when
-nothing was changed.
+nothing was changed. Who has left before it was heard has not asked: the order may be minutes old,
+from when this program could not listen, and the room may be recording by now.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ import contextlib
 import json
 import logging
 import pwd
+import select
 import socket
 import struct
 import threading
 from collections.abc import Collection
 
+from ivsd.appliance import journal
 from ivsd.appliance.factory import restore, work_folder
 from ivsd.appliance.factory.machine import Machine
 from ivsd.appliance.factory.mark import Mark
 from ivsd.appliance.factory.places import Places
+from ivsd.appliance.factory.resume import Resumed, resume
 from ivsd.appliance.factory.work_folder import Refused
 
 log = logging.getLogger("ivsd")
@@ -48,15 +52,30 @@ class Service:
         try:
             with work_folder.alone(self._places):
                 if work_folder.is_committed(self._places):
-                    self._machine.stop_services()
-                    restore.resume(self._places, self._machine)
+                    self._take_up()
                     return
                 decided = self._until_committed()
                 if decided is not None:
                     threading.Thread(target=self._tell_the_others, daemon=True).start()
                     self._restore(decided)
         except Refused as e:
-            self._refuse_all(str(e))
+            _tell_refusal(str(e))
+            self._answer_all(str(e))
+
+    def _take_up(self) -> None:
+        """Finish what was cut off. Who has asked meanwhile is told how it went, and no more.
+
+        Not answered, their connections would start this program again and again.
+        """
+        self._machine.stop_services()
+        try:
+            resumed = resume(self._places, self._machine)
+        except Exception:
+            log.exception("the interrupted factory default failed")
+            resumed = Resumed(False, "the interrupted restore failed: see the journal")
+        if not resumed.reboots:
+            self._machine.start_services()
+        self._answer_all(resumed.error)
 
     def _until_committed(self) -> Mark | None:
         while (connection := self._next()) is not None:
@@ -74,26 +93,30 @@ class Service:
 
     def _hear(self, connection: socket.socket) -> Mark | None:
         uid = _peer(connection)
+        if _has_hung_up(connection):
+            _tell_refusal(f"user {_name(uid)}, who asked, has left since: nothing is done")
+            return None
         if not self._may_ask(connection, uid):
             return None
         try:
             decided = restore.prepare(self._places, self._machine, f"user {_name(uid)}")
         except Refused as e:
-            log.error("the factory default is refused: %s", e)
+            _tell_refusal(str(e))
             _answer(connection, str(e))
             return None
         except Exception:
-            log.exception("the factory default failed before anything was changed")
+            log.exception("the restore could not be prepared")
+            _tell_refusal("it failed before anything was changed: see the lines before this one")
             _answer(connection, "the restore could not be prepared: see the journal")
             return None
-        log.warning("the factory state is restored: asked by user %s", _name(uid))
+        journal.write_factory_default(f"the factory state is restored: asked by user {_name(uid)}")
         _answer(connection)
         return decided
 
     def _may_ask(self, connection: socket.socket, uid: int) -> bool:
         if uid in self._allowed:
             return True
-        log.warning("user %s may not ask for the factory default", _name(uid))
+        _tell_refusal(f"user {_name(uid)} may not ask for it")
         _answer(connection, "only root and ivsd may ask for the factory default")
         return False
 
@@ -114,12 +137,11 @@ class Service:
                     if self._may_ask(connection, _peer(connection)):
                         _answer(connection)
 
-    def _refuse_all(self, why: str) -> None:
-        log.error("the factory default is refused: %s", why)
+    def _answer_all(self, error: str | None) -> None:
         while (connection := self._next()) is not None:
             with connection:
                 if self._may_ask(connection, _peer(connection)):
-                    _answer(connection, why)
+                    _answer(connection, error)
 
 
 def allowed_users() -> set[int]:
@@ -133,6 +155,17 @@ def _peer(connection: socket.socket) -> int:
     data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     uid: int = _CREDENTIALS.unpack(data)[1]
     return uid
+
+
+def _has_hung_up(connection: socket.socket) -> bool:
+    """Whether the other end is closed. One that only sends no more (RDHUP alone) still listens."""
+    poll = select.poll()
+    poll.register(connection, 0)  # POLLHUP is always told
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
+
+
+def _tell_refusal(why: str) -> None:
+    journal.write_problem("factory_default_refused", f"the factory default is refused: {why}")
 
 
 def _name(uid: int) -> str:

@@ -23,7 +23,7 @@ MOST_BYTES = 8 << 20
 MOST_LINES = 100
 """So many are told in the journal."""
 MOST_NAMES = 2000
-"""So many are kept on the disk: less than a quarter of the reserve."""
+"""So many are kept on the disk: less than a third of the reserve."""
 _MOST_S = 2.0
 _STEPS = 10_000
 _SELECT = "select recording, name, time_s from markers order by id limit ?"
