@@ -90,10 +90,15 @@ class Machine:
             self.kill()
             raise
 
+    @property
+    def boots(self) -> int:
+        """How often this start has come up so far."""
+        return len(re.findall(r"IVSD-VM READY", self.serial.read_text(errors="replace")))
+
     def wait_ready(self, *, boots: int = 1) -> None:
         """Wait until this start has come up `boots` times: 2 after a reboot from inside."""
         end = time.monotonic() + BOOT_WITHIN_S
-        while len(re.findall(r"IVSD-VM READY", self.serial.read_text(errors="replace"))) < boots:
+        while self.boots < boots:
             if self._qemu is None or self._qemu.poll() is not None:
                 raise MachineError(f"qemu ended:\n{self._tail('qemu.log')}")
             if time.monotonic() > end:

@@ -94,15 +94,17 @@ def sums(machine: Machine, paths: list[str]) -> dict[str, str]:
 def wait_for_boot(machine: Machine, before: str) -> None:
     """Wait until the machine is up as another boot, with nothing left to finish."""
     end = time.monotonic() + REBOOTED_WITHIN_S
+    boots = machine.boots
     ask = f"cat /proc/sys/kernel/random/boot_id; {RESUME_SKIPPED}; systemctl is-active ivsd"
     told = ""
     while time.monotonic() < end:
         try:
-            told = machine.run(ask, check=False, timeout_s=10)
+            told = machine.run(ask, check=False, timeout_s=30)
             if told.split()[:1] != [before.strip()] and told.split()[1:] == ["no", "active"]:
                 return
-        except MachineError:
-            machine.wait_ready()
+        except MachineError:  # it goes down: ssh would hang in front of a machine that starts
+            boots = max(machine.boots, boots + 1)
+            machine.wait_ready(boots=boots)
         time.sleep(0.5)
     raise AssertionError(f"not up again after {REBOOTED_WITHIN_S:.0f} s: {told}")
 
