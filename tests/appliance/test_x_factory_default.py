@@ -98,13 +98,13 @@ def wait_for_boot(machine: Machine, before: str) -> None:
     ask = f"cat /proc/sys/kernel/random/boot_id; {RESUME_SKIPPED}; systemctl is-active ivsd"
     told = ""
     while time.monotonic() < end:
-        try:
-            told = machine.run(ask, check=False, timeout_s=30)
-            if told.split()[:1] != [before.strip()] and told.split()[1:] == ["no", "active"]:
-                return
-        except MachineError:  # it goes down: ssh would hang in front of a machine that starts
-            boots = max(machine.boots, boots + 1)
-            machine.wait_ready(boots=boots)
+        told = machine.run(ask, check=False, timeout_s=60)
+        if told.split()[:1] != [before.strip()] and told.split()[1:] == ["no", "active"]:
+            machine.wait_ready()  # on a connection of this boot
+            return
+        if not told:  # it goes down: ssh would hang in front of a machine that starts
+            machine.wait_ready(boots=max(machine.boots, boots + 1))
+            boots = machine.boots
         time.sleep(0.5)
     raise AssertionError(f"not up again after {REBOOTED_WITHIN_S:.0f} s: {told}")
 
