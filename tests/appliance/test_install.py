@@ -63,7 +63,7 @@ def test_the_service_has_a_user_of_its_own_in_the_groups_of_its_devices(machine:
         ("/var/lib/ivsd", "700 ivsd ivsd"),
         ("/var/lib/ivsd-web", "700 ivsd-web ivsd-web"),
         ("/var/lib/ivsd-factory", "700 root root"),
-        ("/run/ivsd-factory-default.sock", "600 ivsd root"),
+        ("/run/ivsd-factory-default.sock", "600 ivsd ivsd"),
         ("/etc/ivsd/ivsd.yaml", "640 root ivsd"),
         ("/etc/ivsd/cards.yaml", "640 root ivsd"),
         ("/opt/ivsd/bin/ivsd", "755 root root"),

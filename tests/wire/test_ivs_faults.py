@@ -417,8 +417,8 @@ def test_a_version_that_cannot_be_read_raises_nothing_and_the_next_call_works(
 
 STALLS: dict[str, dict[str, Any]] = {
     "hang": {"kind": "hang"},
-    "a slow drip in the head": {"kind": "drip", "seconds": 0.05},
-    "a slow drip in the body": {"kind": "drip", "seconds": 0.1, "whole_head": True},
+    "a slow drip in the head": {"kind": "drip", "seconds": 0.2},
+    "a slow drip in the body": {"kind": "drip", "seconds": 0.4, "whole_head": True},
     "a black hole": {},
 }
 
