@@ -132,6 +132,8 @@ class Rig:
         self._glimpses: dict[str, list[Glimpse]] = {}
         self._until = 0.0
         self.repeats = 0  # of scenarios, because the machine stood still
+        self.inputs = ""
+        """What the service was last told of its devices."""
         self.is_used = True
         """Whether the service must be started anew for the next scenario."""
         self.longest_s = 0.0
