@@ -39,6 +39,9 @@ def test_scenario_on_real_devices(rig: Rig, path: Path) -> None:
         anew, rig.is_used = rig.is_used, True
         failures, lines = play_once(rig, scenario, anew=anew)
         rig.is_used = bool(failures) or leaves_traces(path)
+        if failures and not anew:  # scenarios are written for a box that has just started
+            warnings.warn(f"{path.stem} is played again on a service of its own", stacklevel=1)
+            continue
         if not failures or rig.longest_s < STALL_S or rig.repeats >= MOST_REPEATS:
             break
         rig.repeats += 1
