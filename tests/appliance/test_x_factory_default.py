@@ -43,9 +43,6 @@ REBOOTED_WITHIN_S = 150.0
 SITES_NAME = "interview-room-7"
 EXTRA = "notes of the technician\n(one line alone would be taken for a password)\n"
 
-RESUME_SKIPPED = "systemctl show -P ConditionResult ivsd-factory-resume"
-"""“no” once this boot has found no commit mark: nothing is left to finish."""
-
 
 ENTRIES: list[dict[str, str]] = yaml.safe_load(
     (PROJECT / "templates" / "manifest.yaml").read_text()
@@ -95,11 +92,18 @@ def wait_for_boot(machine: Machine, before: str) -> None:
     """Wait until the machine is up as another boot, with nothing left to finish."""
     end = time.monotonic() + REBOOTED_WITHIN_S
     boots = machine.boots
-    ask = f"cat /proc/sys/kernel/random/boot_id; {RESUME_SKIPPED}; systemctl is-active ivsd"
+    ask = (
+        f"cat /proc/sys/kernel/random/boot_id; test -e {WORK}/commit && echo left || echo done; "
+        "systemctl is-active ivsd; systemctl is-system-running"
+    )
     told = ""
     while time.monotonic() < end:
-        told = machine.run(ask, check=False, timeout_s=60)
-        if told.split()[:1] != [before.strip()] and told.split()[1:] == ["no", "active"]:
+        try:
+            told = machine.run(ask, check=False, timeout_s=20)
+        except MachineError:
+            told = ""
+        boot, *states = told.split()[:3] or [""]
+        if boot != before.strip() and states == ["done", "active"] and "stopping" not in told:
             machine.wait_ready()  # on a connection of this boot
             return
         if not told:  # it goes down: ssh would hang in front of a machine that starts
