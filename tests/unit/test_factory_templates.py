@@ -187,6 +187,7 @@ def test_the_two_services_have_one_sandbox() -> None:
     of_their_own = {
         *("Description", "StartLimitIntervalSec", "Type", "ExecStart", "Restart", "RestartSec"),
         *("TimeoutStopSec", "TimeoutStartSec", "ConditionPathExists", "RequiresMountsFor"),
+        "ConditionDirectoryNotEmpty",
         *("Before", "WantedBy", "RestartPreventExitStatus"),
     }
     assert {k: v for k, v in serve.items() if k not in of_their_own} == {
@@ -197,7 +198,8 @@ def test_the_two_services_have_one_sandbox() -> None:
 
 def test_what_was_interrupted_is_finished_before_ivsd_starts() -> None:
     resume = settings("ivsd-factory-resume.service")
-    assert resume["ConditionPathExists"] == [f"{WORK}/commit"]
+    assert resume["ConditionPathExists"] == [f"|{WORK}/commit"]
+    assert resume["ConditionDirectoryNotEmpty"] == [f"|{WORK}/staging"]
     assert resume["Before"] == ["ivsd.service ivsd-web.service"]
 
 
