@@ -67,10 +67,13 @@ class Settings:
         secret = password(config, self._path, self._state)
         try:
             text = self._path.read_text(encoding="utf-8")
-            blanked = without_password(text)
-            if self._owns_file and config.valt.password is not None:
-                self._move_password(config.valt.password, text, blanked)
-            self._keep(blanked)
+            if config.valt.password is None:  # as at every start but the first
+                self._keep(text)
+            else:
+                blanked = without_password(text)
+                if self._owns_file:
+                    self._move_password(config.valt.password, text, blanked)
+                self._keep(blanked)
         except OSError as e:
             log.warning("%s: %s", e.filename or self._path, e.strerror)
         return Read(replace(config, valt=replace(config.valt, password=None)), cards, secret)

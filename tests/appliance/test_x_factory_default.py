@@ -21,7 +21,7 @@ import yaml
 from ivsd.appliance.factory import manifest
 from tests.appliance.box import CHIP, ROOM, START, Box
 from tests.appliance.machine import PROJECT, MachineError
-from tests.appliance.test_service import BLUE, GREEN, RED, fill, shows
+from tests.appliance.test_service import BLUE, GREEN, RED, boot_id, fill, shows
 
 if TYPE_CHECKING:
     from tests.appliance.machine import Machine
@@ -111,10 +111,6 @@ def wait_for_boot(machine: Machine, before: str) -> None:
             boots = machine.boots
         time.sleep(0.5)
     raise AssertionError(f"not up again after {REBOOTED_WITHIN_S:.0f} s: {told}")
-
-
-def boot_id(machine: Machine) -> str:
-    return machine.run("cat /proc/sys/kernel/random/boot_id")
 
 
 def is_factory_new(machine: Machine, *, has_room: bool = True) -> None:
