@@ -38,8 +38,8 @@ soak: $(VENV)/.appliance  ## a million events, 100,000 through the daemon, 10,00
 	@$(BIN)/python -m tests.soak $(ARGS)
 	@IVSD_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/unit/test_controller_stateful.py
 
-soak-appliance: $(VENV)/.dev  ## cut the power of the virtual machine in every phase of a factory default
-	@IVSD_SWEEP=1 $(BIN)/python -m pytest tests/appliance -k power_cut $(ARGS)
+soak-appliance: $(VENV)/.dev  ## in the virtual machine: a power cut in every phase, every scenario
+	@IVSD_SWEEP=1 $(BIN)/python -m pytest tests/appliance -k "power_cut or scenario" $(ARGS)
 
 docs: $(VENV)/.base  ## write into the README what every control does and every light means
 	@$(BIN)/python .ci/readme_table.py

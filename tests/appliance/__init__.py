@@ -1,1 +1,6 @@
 """The product on real kernel devices: a virtual machine with uinput, gpio-sim and systemd."""
+
+import os
+
+SWEEP = os.environ.get("IVSD_SWEEP") == "1"
+"""Whether everything is played that takes long, too: `make soak-appliance`."""

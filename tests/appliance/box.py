@@ -142,8 +142,8 @@ class Box:
         self.simulator.stop()
         self.simulator = Simulator(World(version="6.5.2")).start()
         url = f"{self.machine.host}:{self.simulator.port}"
-        self._write("ivsd.yaml", START.replace("SERVER", url) + configuration)
-        self._write("cards.yaml", cards)
+        self.machine.write("/etc/ivsd/ivsd.yaml", START.replace("SERVER", url) + configuration)
+        self.machine.write("/etc/ivsd/cards.yaml", cards)
         return self.restart(ready)
 
     def restart(self, ready: Iterable[str] = ()) -> float:
@@ -305,11 +305,6 @@ class Box:
                 _end(process)
 
     # -- how ----------------------------------------------------------------------------------
-
-    def _write(self, name: str, text: str) -> None:
-        coded = base64.b64encode(text.encode()).decode()
-        path = f"/etc/ivsd/{name}"
-        self.machine.run(f"echo {coded} | base64 -d > {path}; chgrp ivsd {path}; chmod 640 {path}")
 
     def _looked(self, seen: Looked) -> None:
         with self._news:  # no news: watchers tell all the time

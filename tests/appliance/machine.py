@@ -7,6 +7,7 @@ reaches this host's loopback as `Machine.host`. Nothing else is reachable from i
 from __future__ import annotations
 
 import atexit
+import base64
 import contextlib
 import json
 import re
@@ -167,6 +168,11 @@ class Machine:
             self._ssh(command),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
         )  # fmt: skip
+
+    def write(self, path: str, text: str, *, group: str = "ivsd", mode: str = "640") -> None:
+        """Write a file of root's and this group's, and the folders it needs."""
+        coded = base64.b64encode(text.encode()).decode()
+        self.run(f"echo {coded} | base64 -d | install -D -g {group} -m {mode} /dev/stdin {path}")
 
     def monitor(self, command: str) -> str:
         """Run a command of qemu's monitor, such as `device_del card` or `set_link site off`."""

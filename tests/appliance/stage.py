@@ -7,7 +7,6 @@ this process, so its world is looked at directly. Nothing is asked of the daemon
 
 from __future__ import annotations
 
-import base64
 import re
 import tempfile
 import time
@@ -145,13 +144,11 @@ class ApplianceStage:
         if self._anew:
             self._rig.machine.run("systemctl stop ivsd; rm -rf /var/lib/ivsd/*")
         self._witness.since = self._rig.forget()
-        write = "; ".join(
-            f"echo {base64.b64encode(text.encode()).decode()} | base64 -d > /etc/ivsd/{name}"
-            for name, text in files.items()
-        )
+        for name, text in files.items():
+            self._rig.machine.write(f"/etc/ivsd/{name}", text)
         # It takes up another server's room as if nothing had been, and four seconds sooner.
         verb = "start" if self._anew else "reload"
-        self._rig.machine.run(f"{write}; systemctl --no-block {verb} ivsd")
+        self._rig.machine.run(f"systemctl --no-block {verb} ivsd")
         devices = [*(f"button {name}" for name, f in self._fingers.items() if f.line)]
         devices += [READER, KEYPAD]
         before, self._rig.inputs = self._rig.inputs, files["ivsd.yaml"].partition("inputs:")[2]

@@ -9,11 +9,44 @@ from pathlib import Path
 import pytest
 
 from ivsd.demo.scenario import Scenario, play, read
+from tests.appliance import SWEEP
 from tests.appliance.machine import Machine
 from tests.appliance.rig import Rig
 from tests.appliance.stage import ApplianceStage, patient
 
-FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.scenario"))
+FILES = {
+    path.stem: path for path in sorted((Path(__file__).parents[1] / "scenarios").glob("*.scenario"))
+}
+IN_EVERY_RUN = [
+    "a-badge-brings-its-owner-as-author",
+    "a-badge-left-on-the-reader-counts-once",
+    "a-badge-of-the-table-is-denied-when-valt-cannot-say-who-it-is",
+    "a-double-press-is-neither-of-its-two-presses",
+    "a-failing-server-is-not-asked-twice",
+    "a-foot-switch-records-while-it-is-down",
+    "a-lost-answer-in-a-sequence-is-resolved-by-the-room",
+    "a-lost-link-comes-back-with-the-truth",
+    "a-lost-reply-is-resolved-by-the-room",
+    "a-marker-of-an-outage-on-valt-5-goes-into-its-own-recording",
+    "a-marker-of-an-outage-that-is-refused-blocks-no-other",
+    "a-pin-of-the-same-digits-is-not-the-badge",
+    "a-press-starts-and-a-second-stops",
+    "a-recording-is-stopped-by-holding-the-button",
+    "a-recording-is-stopped-by-two-presses",
+    "a-start-pressed-while-the-server-is-silent-never-comes-late",
+    "a-tap-sets-a-marker-and-a-long-press-says-to-tap",
+    "before-valt-6-5-badges-are-found-in-a-list-that-is-kept",
+    "five-wrong-pins-shut-the-keypad-and-nothing-else",
+    "one-button-starts-when-pressed-and-locks-when-held",
+    "one-press-marks-and-then-pauses",
+    "only-the-author-stops-where-the-site-wants-it",
+    "pause-and-resume",
+    "show-status-makes-a-lock-over-a-recording-visible",
+    "somebody-else-changes-the-room",
+    "the-server-is-away",
+]
+"""Everything that a person, the room or the server can do, once. All of them are played against the
+daemon itself in `make test`, and take a quarter of an hour here (`make soak-appliance`)."""
 
 STALL_S, ATTEMPTS, MOST_REPEATS = 0.05, 3, 10
 """A machine that stood still for so long cannot keep a scenario's time: that one is repeated. Not
@@ -30,8 +63,9 @@ def rig(machine: Machine) -> Iterator[Rig]:
     rig.close()
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_scenario_on_real_devices(rig: Rig, path: Path) -> None:
+@pytest.mark.parametrize("name", FILES if SWEEP else IN_EVERY_RUN)
+def test_scenario_on_real_devices(rig: Rig, name: str) -> None:
+    path = FILES[name]
     scenario = read(path)
     if why := scenario.headers.get("pure-only", NOT_ON_DEVICES.get(path.stem)):
         pytest.skip(why)

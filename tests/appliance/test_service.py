@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from collections.abc import Iterator
@@ -68,8 +67,8 @@ def status(box: Box) -> dict[str, Any]:
 @contextmanager
 def unit_with(box: Box, settings: str) -> Iterator[None]:
     """Run the service with these lines in its unit, too."""
-    coded = base64.b64encode(f"[Service]\n{settings}\n".encode()).decode()
-    box.machine.run(f"echo {coded} | base64 -d > {DROP_IN}; systemctl daemon-reload")
+    box.machine.write(DROP_IN, f"[Service]\n{settings}\n")
+    box.machine.run("systemctl daemon-reload")
     try:
         yield
     finally:
@@ -223,14 +222,11 @@ def test_a_box_without_the_time_says_so_and_heals(bare: Box) -> None:
             f"systemd-run --quiet --unit=ivsd-forward systemd-socket-activate -l 127.0.0.1:"
             f"{server.port} /lib/systemd/systemd-socket-proxyd {machine.host}:{server.port}"
         )
-        ca = base64.b64encode(server.ca_pem.encode()).decode()
         url = f"https://127.0.0.1:{server.port}"
         text = START.replace('"http://SERVER"', f'"{url}", verify: ca.pem') + CONFIGURATION
-        coded = base64.b64encode(text.encode()).decode()
-        machine.run(
-            f"{forward}; cd /etc/ivsd; echo {ca} | base64 -d > ca.pem; chgrp ivsd ca.pem; "
-            f"chmod 640 ca.pem; echo {coded} | base64 -d > ivsd.yaml; rm -rf /var/lib/ivsd/*"
-        )
+        machine.write("/etc/ivsd/ca.pem", server.ca_pem)
+        machine.write("/etc/ivsd/ivsd.yaml", text)
+        machine.run(f"{forward}; rm -rf /var/lib/ivsd/*")
         now_s = time.time()
         try:
             machine.run("date -s '1970-01-03'; systemctl start ivsd")
@@ -281,8 +277,8 @@ def test_a_password_does_not_stay_in_the_configuration(bare: Box) -> None:
     bare.simulator = Simulator(World(version="6.5.2"), password=SECRET).start()
     url = f"{machine.host}:{bare.simulator.port}"
     text = START.replace("SERVER", url).replace("password: admin", f"password: {SECRET}")
-    coded = base64.b64encode((text + CONFIGURATION).encode()).decode()
-    machine.run(f"rm -rf /var/lib/ivsd/*; echo {coded} | base64 -d > /etc/ivsd/ivsd.yaml")
+    machine.write("/etc/ivsd/ivsd.yaml", text + CONFIGURATION)
+    machine.run("rm -rf /var/lib/ivsd/*")
     for _ in range(2):  # with what was moved, too
         bare.restart(["button record"])
         shows(bare, GREEN)

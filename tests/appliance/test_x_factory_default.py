@@ -6,19 +6,18 @@ survives a reboot.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from ivsd.appliance.factory import manifest
+from tests.appliance import SWEEP
 from tests.appliance.box import CHIP, ROOM, START, Box
 from tests.appliance.machine import PROJECT, MachineError
 from tests.appliance.test_service import BLUE, GREEN, RED, boot_id, fill, shows
@@ -60,15 +59,10 @@ def restored(machine: Machine) -> list[dict[str, str]]:
 # -- a site's box -------------------------------------------------------------------------------
 
 
-def write(machine: Machine, path: str, text: str) -> None:
-    coded = base64.b64encode(text.encode()).decode()
-    machine.run(f"echo {coded} | base64 -d > {path}; chgrp ivsd {path}; chmod 640 {path}")
-
-
 def make_site(machine: Machine) -> None:
     """Leave the traces of a site everywhere, beside its ivsd.yaml."""
-    write(machine, "/etc/ivsd/cards.yaml", 'cards: [{number: "4711", name: Spare}]\n')
-    write(machine, "/etc/ivsd/notes.txt", EXTRA)
+    machine.write("/etc/ivsd/cards.yaml", 'cards: [{number: "4711", name: Spare}]\n')
+    machine.write("/etc/ivsd/notes.txt", EXTRA)
     machine.run(
         f"systemctl disable --now ivsd-web 2>/dev/null; echo {SITES_NAME} > /etc/hostname; "
         "printf '[Time]\\nNTP=10.0.3.9\\n' | install -D -m 644 /dev/stdin "
@@ -213,49 +207,81 @@ def test_a_hold_restores_with_everything_broken(box: Box) -> None:
 
 # -- the power is cut ---------------------------------------------------------------------------
 
-SWEEP = os.environ.get("IVSD_SWEEP") == "1"
-"""Set by `make soak-appliance`, which has the time for all of them."""
-
 CUTS: dict[str, tuple[str, bool | None]] = {
-    "the mark is written": ("before rename commit", False),
-    "a file of the site is dropped": ("before unlink notes.txt", True),
-    "the configuration is placed": ("before rename ivsd.yaml", True),
-    "the mark goes": ("before unlink commit", True),
-}
-MORE_CUTS: dict[str, tuple[str, bool | None]] = {
     "a file is staged": ("before rename 2", False),
+    "the mark is written": ("before rename commit", False),
+}
+"""Moments, and whether the restore is committed then."""
+MORE_CUTS: dict[str, tuple[str, bool | None]] = {
     "the mark is not synced yet": ("after rename commit", None),
     "the state is dropped": ("before unlink valt-password", True),
+    "a file of the site is dropped": ("before unlink notes.txt", True),
     "the card table is placed": ("before rename cards.yaml", True),
+    "the configuration is placed": ("before rename ivsd.yaml", True),
     "the last file is placed": ("before rename hostname", True),
     "the audit is written": ("before rename audit.log", True),
     "the reserve is made": ("before rename reserve", True),
+    "the mark goes": ("before unlink commit", True),
 }
+CUT_IN_TURN = (
+    "before unlink valt-password",
+    "before unlink notes.txt",
+    "before rename ivsd.yaml",
+    "before rename hostname",
+    "before unlink commit",
+)
+"""Each in what the boot before it left; the first in the restore itself."""
+
+DROP_INS = "/etc/systemd/system/ivsd-factory-{}.service.d"
+MOMENTS = "/etc/ivsd-cuts"
+
+
+@contextmanager
+def power_cuts(machine: Machine, *moments: str) -> Iterator[None]:
+    """Have the restore, and the boots that finish it, stop dead at these moments, in turn."""
+    machine.write(MOMENTS, "".join(f"{moment}\n" for moment in moments))
+    for unit, verb in (("default", "serve"), ("resume", "resume")):
+        cut = f"/opt/ivsd/bin/python /project/tests/appliance/guest/cut.py {verb} {MOMENTS}"
+        lines = f"[Unit]\nRequiresMountsFor=/project\n[Service]\nExecStart=\nExecStart={cut}\n"
+        machine.write(f"{DROP_INS.format(unit)}/cut.conf", lines)
+    machine.run("systemctl daemon-reload; systemctl stop ivsd-factory-default.service; sync")
+    yield
+    folders = " ".join(map(DROP_INS.format, ("default", "resume")))
+    machine.run(f"rm -r {MOMENTS} {folders}; systemctl daemon-reload")
+
+
+def cut_the_power(machine: Machine, unit: str) -> str:
+    """Wait until this unit stands still, and cut; return the boot that ended so."""
+    end = time.monotonic() + 60
+    ask = f"journalctl -b -u ivsd-factory-{unit} -o cat --no-pager"
+    while "CUT" not in (said := machine.run(ask)).split():
+        assert time.monotonic() < end, said
+        time.sleep(0.2)
+    boot = boot_id(machine)
+    machine.kill()
+    machine.start(keep_disk=True)
+    return boot
+
+
+def site(machine: Machine) -> dict[str, str]:
+    """Make a site's box of it, with nothing running; return the sums of its files."""
+    # Its password is not in it: the daemon would move it, and the file would be another one.
+    text = START.replace("SERVER", "10.0.3.2:9").replace("password: admin, ", "")
+    machine.write("/etc/ivsd/ivsd.yaml", text)
+    make_site(machine)
+    machine.run("systemctl stop ivsd")
+    return sums(machine, TARGETS)
 
 
 @pytest.mark.parametrize("phase", CUTS | (MORE_CUTS if SWEEP else {}))
 def test_a_power_cut_leaves_the_old_or_the_factory_state(machine: Machine, phase: str) -> None:
     moment, committed = (CUTS | MORE_CUTS)[phase]
-    # Its password is not in it: the daemon would move it, and the file would be another one.
-    site = START.replace("SERVER", "10.0.3.2:9").replace("password: admin, ", "")
-    write(machine, "/etc/ivsd/ivsd.yaml", site)
-    make_site(machine)
-    machine.run("systemctl stop ivsd")
-    before = sums(machine, TARGETS)
-    cut = f"/opt/ivsd/bin/python /project/tests/appliance/guest/cut.py '{moment}'"
-    unit = "/run/systemd/system/ivsd-factory-default.service.d"
-    coded = base64.b64encode(f"[Service]\nExecStart=\nExecStart={cut}\n".encode()).decode()
-    machine.run(
-        f"mkdir -p {unit}; echo {coded} | base64 -d > {unit}/cut.conf; systemctl daemon-reload; "
-        "systemctl stop ivsd-factory-default.service; sync"
-    )
-    asking = machine.spawn("ivsd factory-default --yes; cat > /dev/null")
-    wait_for_cut(machine)
-    boot = boot_id(machine)
-    machine.kill()
-    asking.wait(20)
-    machine.start(keep_disk=True)
-    wait_for_boot(machine, boot)
+    before = site(machine)
+    with power_cuts(machine, moment):
+        asking = machine.spawn("ivsd factory-default --yes; cat > /dev/null")
+        boot = cut_the_power(machine, "default")
+        asking.wait(20)
+        wait_for_boot(machine, boot)
     if committed is None:  # the disk may have it or not, but all or nothing
         committed = machine.run("cat /etc/hostname").strip() != SITES_NAME
     if committed:
@@ -267,12 +293,18 @@ def test_a_power_cut_leaves_the_old_or_the_factory_state(machine: Machine, phase
         is_at_rest(machine)
 
 
-def wait_for_cut(machine: Machine) -> None:
-    end = time.monotonic() + 60
-    ask = "journalctl -b -u ivsd-factory-default -o cat --no-pager"
-    while "CUT" not in (said := machine.run(ask)).split():
-        assert time.monotonic() < end, said
-        time.sleep(0.2)
+def test_boots_that_are_cut_themselves_end_in_the_factory_state(machine: Machine) -> None:
+    site(machine)
+    with power_cuts(machine, *CUT_IN_TURN):
+        asking = machine.spawn("ivsd factory-default --yes; cat > /dev/null")
+        cut_the_power(machine, "default")
+        asking.wait(20)
+        for _ in CUT_IN_TURN[1:]:
+            state = machine.run("systemctl is-active ivsd", check=False).strip()
+            assert state == "inactive", "it must not meet half a restore"
+            boot = cut_the_power(machine, "resume")
+        wait_for_boot(machine, boot)
+    is_factory_new(machine)
 
 
 def test_the_manifest_of_the_machine_is_the_projects(machine: Machine) -> None:
