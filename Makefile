@@ -38,8 +38,8 @@ soak: $(VENV)/.appliance  ## a million events, 100,000 through the daemon, 10,00
 	@$(BIN)/python -m tests.soak $(ARGS)
 	@IVSD_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/unit/test_controller_stateful.py
 
-soak-appliance: $(VENV)/.dev  ## in the virtual machine: a power cut in every phase, every scenario
-	@IVSD_SWEEP=1 $(BIN)/python -m pytest tests/appliance -k "power_cut or scenario" $(ARGS)
+soak-appliance: $(VENV)/.dev  ## in the virtual machine: every power cut and scenario, 10,000 presses
+	@IVSD_SWEEP=1 $(BIN)/python -m pytest tests/appliance -k "power_cut or scenario or presses or load" $(ARGS)
 
 docs: $(VENV)/.base  ## write into the README what every control does and every light means
 	@$(BIN)/python .ci/readme_table.py
@@ -51,7 +51,7 @@ $(VENV)/bin/python:
 	@PYTHON=$(PYTHON) sh .ci/make-venv.sh $(VENV)
 
 $(VENV)/.base: $(VENV)/bin/python setup.cfg constraints.txt
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[web]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base

@@ -67,8 +67,11 @@ class Machine:
 
     # -- power --------------------------------------------------------------------------------
 
-    def start(self, *, keep_disk: bool = False) -> None:
-        """Boot, with a new disk unless `keep_disk`; return when ssh answers."""
+    def start(self, *, keep_disk: bool = False, clock: str = "utc") -> None:
+        """Boot, with a new disk unless `keep_disk`; return when ssh answers.
+
+        `clock` is what its hardware clock shows then: the time, or a moment such as 1970-01-02.
+        """
         if self._qemu is not None:
             raise MachineError("the machine runs already")
         disk = self._folder / "disk.qcow2"
@@ -82,7 +85,7 @@ class Machine:
         with (self._folder / "qemu.log").open("wb") as log:
             # setpriv: should this process be killed, the kernel ends the machine with it.
             self._qemu = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *self._qemu_command(disk)],
+                ["setpriv", "--pdeathsig", "KILL", *self._qemu_command(disk, clock)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         try:
@@ -193,13 +196,14 @@ class Machine:
 
     # -- how ----------------------------------------------------------------------------------
 
-    def _qemu_command(self, disk: Path) -> list[str]:
+    def _qemu_command(self, disk: Path, clock: str) -> list[str]:
         share = f"local,path={PROJECT},mount_tag=project,security_model=none,readonly=on"
         return [
             "qemu-system-x86_64",
             # KVM inside another virtual machine may hang, and qemu does not notice.
             *("-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max"),
             *("-smp", "2", "-m", "1024", "-nodefaults", "-display", "none"),
+            *("-rtc", f"base={clock}"),
             *("-kernel", str(self._image / "vmlinuz"), "-initrd", str(self._image / "initrd.gz")),
             *("-append", KERNEL_OPTIONS),
             *("-drive", f"file={disk},if=virtio,cache=writeback", "-device", "virtio-rng-pci"),

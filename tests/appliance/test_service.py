@@ -209,41 +209,6 @@ def test_while_nothing_happens_nothing_is_written(box: Box) -> None:
     assert box.lines(since) == []
 
 
-# -- the clock ------------------------------------------------------------------------------------
-
-
-def test_a_box_without_the_time_says_so_and_heals(bare: Box) -> None:
-    machine = bare.machine
-    bare.stop()
-    began = bare.now()
-    with Simulator(World(version="6.5.2"), tls="good") as server:
-        # Its certificate is for 127.0.0.1: that leads to this host for a while.
-        forward = (
-            f"systemd-run --quiet --unit=ivsd-forward systemd-socket-activate -l 127.0.0.1:"
-            f"{server.port} /lib/systemd/systemd-socket-proxyd {machine.host}:{server.port}"
-        )
-        url = f"https://127.0.0.1:{server.port}"
-        text = START.replace('"http://SERVER"', f'"{url}", verify: ca.pem') + CONFIGURATION
-        machine.write("/etc/ivsd/ca.pem", server.ca_pem)
-        machine.write("/etc/ivsd/ivsd.yaml", text)
-        machine.run(f"{forward}; rm -rf /var/lib/ivsd/*")
-        now_s = time.time()
-        try:
-            machine.run("date -s '1970-01-03'; systemctl start ivsd")
-            bare.wait(lambda: status(bare)["link"]["fault"] == "clock", "a fault of the clock", 20)
-            assert "not valid yet" in status(bare)["link"]["why"]
-            assert len(bare.lines(began)) < 8, bare.told()
-            machine.run(f"date -s @{now_s:.0f}")
-            shows(bare, GREEN, 30)
-            assert status(bare)["link"]["fault"] == ""
-        finally:
-            machine.run(
-                f"date -s @{time.time():.0f}; systemctl stop ivsd ivsd-forward; "
-                "rm -f /etc/ivsd/ca.pem",
-                check=False,
-            )
-
-
 # -- the journal, the password --------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.appliance import SWEEP
 from tests.appliance.box import CHIP, HOLD_KEYS, HOLD_LINE, ROOM, Box
 from tests.appliance.hands import Hands, HandsError, Step, tap, typed
 
@@ -202,6 +203,7 @@ def test_a_badge_reader_under_load(loaded: Box) -> None:
     loaded.set_room("available")
 
 
+@pytest.mark.skipif(not SWEEP, reason="as the reader: make soak-appliance")
 def test_a_keypad_under_load(loaded: Box) -> None:
     rounds(loaded, "keypad", lambda: unplug(loaded, "keypad"), lambda: plug_keypad(loaded))
     since = loaded.type(pin())

@@ -1,4 +1,4 @@
-"""The factory default on the whole box: held, asked for, interrupted; each ends with a reboot.
+"""Boots: the factory default on the whole box, held, asked for, interrupted; a dead clock.
 
 After the tests of the devices: it takes their configuration, and nothing that was plugged in
 survives a reboot.
@@ -11,12 +11,13 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from ivsd.appliance.factory import manifest
+from ivsd.valt.simulator import Simulator, World
 from tests.appliance import SWEEP
 from tests.appliance.box import CHIP, ROOM, START, Box
 from tests.appliance.machine import PROJECT, MachineError
@@ -205,6 +206,44 @@ def test_a_hold_restores_with_everything_broken(box: Box) -> None:
             machine.run("rm -f /var/filler")
 
 
+# -- without the time ---------------------------------------------------------------------------
+
+
+def test_a_box_that_boots_without_the_time_says_so_and_heals(machine: Machine) -> None:
+    with Simulator(World(version="6.5.2"), tls="good") as server:
+        # Its certificate is for 127.0.0.1: that leads to this host, once a program there does.
+        machine.write("/etc/ivsd/ca.pem", server.ca_pem)
+        valt = f'"https://127.0.0.1:{server.port}", verify: ca.pem'
+        machine.write("/etc/ivsd/ivsd.yaml", START.replace('"http://SERVER"', valt))
+        machine.run("systemctl stop systemd-timesyncd; rm -f /var/lib/systemd/timesync/clock; sync")
+        machine.stop()
+        machine.start(keep_disk=True, clock="1970-01-02")
+        assert int(machine.run("date +%s")) < time.time() - 7 * 86400, "it knows the time"
+        machine.run(
+            f"systemd-run --quiet systemd-socket-activate -l 127.0.0.1:{server.port} "
+            f"/lib/systemd/systemd-socket-proxyd {machine.host}:{server.port}"
+        )
+        told = wait_for_fault(machine, "clock")
+        assert told["lights"]["name"] == "clock"
+        assert "not valid yet" in told["link"]["why"]
+        lines = machine.run("journalctl -b -u ivsd -o cat --no-pager").splitlines()
+        assert len(lines) < 15, lines
+        machine.run(f"date -s @{time.time():.0f}")
+        assert wait_for_fault(machine, "")["lights"]["name"] == "available"
+    machine.run("rm /etc/ivsd/ca.pem")
+
+
+def wait_for_fault(machine: Machine, fault: str) -> dict[str, Any]:
+    """Wait until this is what is wrong with the link; "" for nothing."""
+    end = time.monotonic() + 60
+    told: dict[str, Any] = {}
+    while told.get("link", {}).get("fault") != fault:
+        assert time.monotonic() < end, told
+        told = json.loads(machine.run("ivsd status --json 2>/dev/null || true") or "{}")
+        time.sleep(0.5)
+    return told
+
+
 # -- the power is cut ---------------------------------------------------------------------------
 
 CUTS: dict[str, tuple[str, bool | None]] = {
@@ -224,8 +263,8 @@ MORE_CUTS: dict[str, tuple[str, bool | None]] = {
     "the mark goes": ("before unlink commit", True),
 }
 CUT_IN_TURN = (
-    "before unlink valt-password",
     "before unlink notes.txt",
+    "before unlink valt-password",
     "before rename ivsd.yaml",
     "before rename hostname",
     "before unlink commit",

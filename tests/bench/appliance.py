@@ -107,8 +107,8 @@ class CountingMachine(Machine):
     those in which the server's answer is waited for.
     """
 
-    def _qemu_command(self, disk: Path) -> list[str]:
-        command = super()._qemu_command(disk)
+    def _qemu_command(self, disk: Path, clock: str) -> list[str]:
+        command = super()._qemu_command(disk, clock)
         command[command.index("-accel") + 1] = "tcg"
         command[command.index("-smp") + 1] = "1"
         return [*command, "-icount", "shift=1"]
