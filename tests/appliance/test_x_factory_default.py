@@ -210,8 +210,9 @@ def test_a_hold_restores_with_everything_broken(box: Box) -> None:
 
 
 def test_a_box_that_boots_without_the_time_says_so_and_heals(machine: Machine) -> None:
-    with Simulator(World(version="6.5.2"), tls="good") as server:
-        # Its certificate is for 127.0.0.1: that leads to this host, once a program there does.
+    with Simulator(World(version="6.5.2"), tls="not_yet_valid") as server:
+        # Its certificate begins tomorrow, which is months away for this machine, and is for
+        # 127.0.0.1: that leads to this host, once a program there does.
         machine.write("/etc/ivsd/ca.pem", server.ca_pem)
         valt = f'"https://127.0.0.1:{server.port}", verify: ca.pem'
         machine.write("/etc/ivsd/ivsd.yaml", START.replace('"http://SERVER"', valt))
@@ -228,7 +229,7 @@ def test_a_box_that_boots_without_the_time_says_so_and_heals(machine: Machine) -
         assert "not valid yet" in told["link"]["why"]
         lines = machine.run("journalctl -b -u ivsd -o cat --no-pager").splitlines()
         assert len(lines) < 15, lines
-        machine.run(f"date -s @{time.time():.0f}")
+        machine.run(f"date -s @{time.time() + 2 * 86400:.0f}")
         assert wait_for_fault(machine, "")["lights"]["name"] == "available"
     machine.run("rm /etc/ivsd/ca.pem")
 
