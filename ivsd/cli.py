@@ -28,6 +28,7 @@ from ivsd.config.schema import CardEntry
 DEFAULT_CONFIG = Path("/etc/ivsd/ivsd.yaml")
 SOCKET = Path("/run/ivsd/control.sock")
 WEB_CONFIG = Path("/etc/ivsd/web.yaml")
+WEB_STATE = Path("/var/lib/ivsd-web")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -125,13 +126,31 @@ def _web(args: argparse.Namespace) -> int:
     except ImportError as e:
         print(f"ivsd: the pages need the packages Flask and waitress: {e}", file=sys.stderr)
         return 1
-    return serve(args.config, args.socket)
+    return serve(args.config, args.state, args.socket)
 
 
 def _badge(args: argparse.Namespace) -> int:
     from ivsd.badge import badge
 
     return badge(args.file, typed=args.typed)
+
+
+def _press(args: argparse.Namespace) -> int:
+    from ivsd.appliance.press_command import press
+
+    return press(args.socket, args.control, as_json=args.json)
+
+
+def _test_connection(args: argparse.Namespace) -> int:
+    from ivsd.test_connection import test_connection
+
+    return test_connection(args.file, as_json=args.json)
+
+
+def _bundle(args: argparse.Namespace) -> int:
+    from ivsd.bundle import bundle
+
+    return bundle(args.config, args.socket, args.output)
 
 
 def _explain(args: argparse.Namespace) -> int:
@@ -174,6 +193,7 @@ def _demo(args: argparse.Namespace) -> int:
         valt_version=args.valt_version,
         scenario=args.scenario,
         panel=sys.stdout.isatty() and sys.stdin.isatty() and args.scenario is None,
+        web=args.web,
     )
 
 
@@ -264,8 +284,12 @@ def _parser() -> argparse.ArgumentParser:
     _takes_socket(status)
     status.set_defaults(run=_status)
 
-    web = commands.add_parser("web", help="serve this box's own page")
+    web = commands.add_parser("web", help="serve this box's own pages")
     web.add_argument("--config", type=Path, default=WEB_CONFIG, metavar="FILE")
+    web.add_argument(
+        "--state", type=Path, default=WEB_STATE, metavar="FOLDER",
+        help="where the password of the pages is kept, as a hash",
+    )  # fmt: skip
     _takes_socket(web)
     web.set_defaults(run=_web)
 
@@ -278,6 +302,40 @@ def _parser() -> argparse.ArgumentParser:
     )
     _takes_file(explain)
     explain.set_defaults(run=_explain)
+
+    press = commands.add_parser(
+        "press",
+        help="press a control of this box and say what came of it (root)",
+        description="Ends with 0 if it was done, 1 if it failed or was ignored, 3 if no daemon "
+        "answers and 4 if it does not answer you: no right, or too many ask.",
+    )
+    press.add_argument("control", metavar="CONTROL", help="as ivsd.yaml names it")
+    press.add_argument("--json", action="store_true", help="for programs: one line of JSON")
+    _takes_socket(press)
+    press.set_defaults(run=_press)
+
+    connection = commands.add_parser(
+        "test-connection",
+        help="try the way from this box to its room, step by step; changes nothing",
+        description="Ends with 0 if all is right, 1 if something is wrong and 2 if the "
+        "configuration cannot be read.",
+    )
+    _takes_file(connection)
+    connection.add_argument("--json", action="store_true", help="for programs: one JSON document")
+    connection.set_defaults(run=_test_connection)
+
+    bundle = commands.add_parser(
+        "bundle",
+        help="put all that helps support into one archive, without any secret",
+        description="Ends with 0 if it was written and 1 if not. With sudo it can read more.",
+    )
+    bundle.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
+    _takes_socket(bundle)
+    bundle.add_argument(
+        "-o", "--output", type=Path, metavar="FILE",
+        help="- for stdout; without it a file named after this box and the time",
+    )  # fmt: skip
+    bundle.set_defaults(run=_bundle)
 
     badge = commands.add_parser(
         "badge", help="show a swiped badge in every notation, and whose it is in VALT"
@@ -318,6 +376,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--valt-version", default="6.5.2", metavar="VERSION")
     demo.add_argument("--scenario", type=Path, metavar="FILE", help="play this file, no panel")
+    demo.add_argument(
+        "--web", type=_host_and_port, metavar="HOST:PORT",
+        help="where a browser shows the same box (default 127.0.0.1:8080 beside the panel); "
+        "without a terminal it runs until it is ended",
+    )  # fmt: skip
     demo.set_defaults(run=_demo)
 
     simulate = commands.add_parser("simulate", help="run the simulated VALT server alone")
@@ -357,6 +420,13 @@ def _takes_file(command: argparse.ArgumentParser) -> None:
 def _takes_socket(command: argparse.ArgumentParser) -> None:
     """Let a command ask another daemon than that of this box."""
     command.add_argument("--socket", type=Path, default=SOCKET, metavar="PATH")
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdecimal() and int(port) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT, such as 127.0.0.1:8080")
+    return host.strip("[]"), int(port)
 
 
 def _own_socket() -> Path | None:

@@ -14,45 +14,41 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
+from typing import Any
 
 from ivsd.appliance import journal
-from ivsd.appliance.control import Control, Desk
+from ivsd.appliance.control import Control, Desk, Refused, Reply
 from ivsd.appliance.factory import client as factory_default
 from ivsd.appliance.notify import notify
 from ivsd.appliance.settings import Settings
-from ivsd.appliance.status import Status
+from ivsd.appliance.status import ControlStatus, Status
 from ivsd.appliance.status_words import summary
 from ivsd.appliance.watchdog import Watchdog
 from ivsd.config import Config, ConfigError, Salvaged
-from ivsd.config.schema import (
-    Badges,
-    FactoryDefault,
-    Inputs,
-    Lights,
-    Recording,
-    Valt,
-    Writing,
-)
-from ivsd.connect import session_for
 from ivsd.controller import Controller
 from ivsd.events import (
+    LEARN_S,
     Ask,
     Command,
-    DeviceForgotten,
     Drop,
     Event,
     FactoryDefaultBegan,
     FactoryDefaultFailed,
     Keep,
+    LearnAsked,
+    Learned,
     LightView,
     MarkSent,
     Note,
+    Outcome,
     PollNow,
+    Pressed,
     Reconfigured,
+    Released,
     Report,
     RestoreFactoryState,
     Rules,
@@ -62,9 +58,11 @@ from ivsd.events import (
 from ivsd.hardware import Hardware, RealHardware
 from ivsd.inputs.reader import Reader
 from ivsd.outputs.player import Player
-from ivsd.overview import Around, overview
+from ivsd.overview import Around, controls_of, overview
+from ivsd.parts import Parts
 from ivsd.rules import hold_rules_of, rules_from, rules_of
-from ivsd.valt.link import Link, Recordings, Worker
+from ivsd.setting_up import SettingUp
+from ivsd.valt.link import Worker
 from ivsd.valt.model import Secret
 from ivsd.valt.outbox import OutboxThread
 from ivsd.valt.watcher import Watcher
@@ -111,6 +109,30 @@ class _Question:
     reply: Callable[[Status], None]
 
 
+@dataclass(frozen=True)
+class _Press:
+    """Somebody has a control pressed from afar."""
+
+    control: str
+    reply: Reply
+
+
+@dataclass(frozen=True)
+class _Learner:
+    """Somebody wants to be shown the next input."""
+
+    token: int
+    reply: Reply
+
+
+_Item = Event | _Order | _Crash | _Question | _Press | _Learner
+
+_NOT_LEARNED = {
+    "busy": "somebody else waits for a button or a badge: try again in half a minute",
+    "nothing_came": f"nothing was pressed or swiped within {LEARN_S:g} s",
+}
+
+
 class Daemon:
     """One box at one door.
 
@@ -132,24 +154,33 @@ class Daemon:
     ) -> None:
         self._path = path
         self._settings = Settings(path, state, owns_file=owns_file)
+        self._setting_up = SettingUp(path, state, self.reload, may_write=owns_file)
         self._watchdog = Watchdog()
-        self._hardware = hardware or RealHardware()
         self._observe = observe
-        self._queue: queue.SimpleQueue[Event | _Order | _Crash | _Question] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._config: Config | None = None
-        self._inputs: tuple[Inputs, Writing | None, FactoryDefault] | None = None
-        self._lights: Lights | None = None
         self._controller = Controller(Rules({}))
         self._outbox = OutboxThread(state, self.post)
-        self._link: Link | None = None
-        self._linked_by: tuple[Valt, int | str, Recording, Secret] | None = None
-        self._reader: Reader | None = None
-        self._player: Player | None = None
+        self._parts = Parts(path, hardware or RealHardware(), self.post)
+        self._room = ""
+        self._controls: tuple[ControlStatus, ...] = ()
+        self._presses: dict[tuple[str, float], Reply] = {}
+        """Whose outcome somebody waits for: control and moment."""
+        self._learners: dict[int, Reply] = {}
         self._view = LightView()
         self._status_words = ""
         self._began_at = time.monotonic()
         self._problems: list[str] = []
-        desk = Desk(self._ask_status, self.post, self.reload, self._hidden)
+        desk = Desk(
+            ask_status=self._ask_status,
+            post=self.post,
+            reload=self.reload,
+            restart=self.stop,
+            press=self._ask_press,
+            learn=self._learn,
+            set_up=self._set_up,
+            hidden=lambda: self._parts.secrets,
+        )
         self._control = Control(socket, desk) if socket is not None else None
 
     # -- for other threads and signal handlers ------------------------------------------------
@@ -190,6 +221,12 @@ class Daemon:
             if isinstance(item, _Question):
                 item.reply(self._status())
                 continue  # no tick: events may wait behind it
+            if isinstance(item, _Press):
+                deadline = self._press(item)
+                continue
+            if isinstance(item, _Learner):
+                self._learners[item.token] = item.reply
+                item = LearnAsked(item.token)
             if item is _Order.RELOAD:
                 self._load()
                 self._tell_status()
@@ -202,7 +239,7 @@ class Daemon:
         self._shut_down()
         return code
 
-    def _next(self, deadline: float | None) -> Event | _Order | _Crash | _Question:
+    def _next(self, deadline: float | None) -> _Item:
         try:
             deadline = min(math.inf if deadline is None else deadline, self._watchdog.due)
             if deadline == math.inf:
@@ -227,22 +264,25 @@ class Daemon:
     def _hand_out(self, command: Command) -> None:
         match command:
             case Ask():
-                assert self._link is not None  # without a link no state is known to ask from
-                self._link.ask(command)
+                assert self._parts.link is not None  # without it no state is known to ask from
+                self._parts.link.ask(command)
             case PollNow():
-                if self._link is not None:
-                    self._link.poll_now()
+                if self._parts.link is not None:
+                    self._parts.link.poll_now()
             case Keep() | MarkSent() | Drop():
                 self._outbox.put(command)
             case Show(view):
                 self._view = view
-                if self._player is not None:
-                    self._player.show(view)
+                if self._parts.player is not None:
+                    self._parts.player.show(view)
             case RestoreFactoryState():
                 # It reads and checks a lot before it answers.
                 threading.Thread(target=self._restore, name="factory-default", daemon=True).start()
             case Report(outcome):
                 journal.write_outcome(outcome)
+                self._answer_press(outcome)
+            case Learned():
+                self._answer_learner(command)
             case Note():
                 journal.write_note(command)
 
@@ -271,23 +311,63 @@ class Daemon:
         self._queue.put(_Question(reply))
 
     def _status(self) -> Status:
-        parts = [part for part in (self._reader, self._player) if part is not None]
+        parts = self._parts
         around = Around(
             now=time.monotonic(),
             began_at=self._began_at,
             path=self._path,
             problems=self._problems,
+            room=self._room,
             config=self._config,
-            link=self._link,
+            link=parts.link,
             view=self._view,
-            devices=[device for part in parts for device in part.devices],
+            lamps=parts.lamps_of(self._view),
+            controls=self._controls,
+            readers=parts.reader.devices if parts.reader is not None else [],
+            lamp_devices=parts.player.devices if parts.player is not None else [],
         )
         return overview(self._controller.snapshot(around.now), around)
 
-    def _hidden(self) -> list[str]:
-        """List what must not be told, whatever it stands in (law 8)."""
-        secret = self._linked_by[3].reveal() if self._linked_by is not None else ""
-        return [secret, self._link.session.token if self._link is not None else ""]
+    # -- what others have done -----------------------------------------------------------------
+
+    def _ask_press(self, control: str, reply: Reply) -> None:
+        self._queue.put(_Press(control, reply))
+
+    def _press(self, wanted: _Press) -> float | None:
+        """Press a control and let it go, and answer with the outcome."""
+        if wanted.control not in {control.name for control in self._controls}:
+            names = ", ".join(control.name for control in self._controls) or "none"
+            text = f"there is no control “{wanted.control}”: those of ivsd.yaml are {names}"
+            wanted.reply(Refused("bad_args", text))
+            return self._step(Tick())
+        now = time.monotonic()
+        self._presses[wanted.control, now] = wanted.reply
+        self._step(Pressed(wanted.control, now))
+        return self._step(Released(wanted.control, now))
+
+    def _answer_press(self, outcome: Outcome) -> None:
+        reply = self._presses.pop((outcome.source, outcome.pressed_at), None)
+        if reply is not None:
+            reply({"result": outcome.result.value, "reason": outcome.reason})
+
+    def _set_up(self, op: str, args: Mapping[str, Any], reply: Reply) -> None:
+        """Have it done beside the loop: a file is checked, a server is tried."""
+        threading.Thread(
+            target=lambda: reply(self._setting_up.do(op, args)), name=f"set-up {op}", daemon=True
+        ).start()
+
+    def _learn(self, token: int, reply: Reply) -> None:
+        self._queue.put(_Learner(token, reply))
+
+    def _answer_learner(self, learned: Learned) -> None:
+        reply = self._learners.pop(learned.token, None)
+        if reply is None:
+            return
+        if learned.why:
+            reply(Refused(learned.why, _NOT_LEARNED[learned.why]))
+            return
+        number = learned.number.reveal() if learned.number is not None else None
+        reply({"kind": learned.kind, "name": learned.source, "number": number})
 
     # -- the parts ----------------------------------------------------------------------------
 
@@ -308,95 +388,57 @@ class Daemon:
             log.info("the configuration was read again")
         self._config = config = read.config
         self._problems = []
+        self._room = str(config.room)
         journal.set_room(config.room)
-        self._use_hardware(config.inputs, config.badges, config.lights, config.factory_default)
-        self._use_link(config, rules_from(config, read.cards), read.secret)
+        rules = rules_from(config, read.cards)
+        self._controls = controls_of(rules, config.inputs)
+        self._parts.use_hardware(
+            config.inputs, config.badges, config.lights, config.factory_default, self._view
+        )
+        self._use_link(config, rules, read.secret)
 
     def _use_salvaged(self, parts: Salvaged, problems: list[str]) -> None:
         """Come up with a wrong configuration: show it, and answer every press with it."""
-        held = parts.factory_default
-        self._use_hardware(parts.inputs, parts.badges, parts.lights, held)
+        self._room, held = str(parts.room), parts.factory_default
+        self._parts.use_hardware(parts.inputs, parts.badges, parts.lights, held, self._view)
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         rules = replace(
             rules_of(parts.controls, parts.recording, parts.badges),
             factory_default=hold_rules_of(held),
             config_problem=f"the configuration is wrong: {problems[0]}{more}",
         )
+        self._controls = controls_of(rules, parts.inputs)
         self._step(Reconfigured(rules, new_room=True))
-
-    def _use_hardware(
-        self, inputs: Inputs, badges: Badges, lights: Lights, held: FactoryDefault
-    ) -> None:
-        if lights != self._lights:
-            self._end(self._player)
-            self._player = Player(self._hardware.fixtures(lights), self.post, view=self._view)
-            self._player.start()
-            self._lights = lights
-        if (inputs, badges.notation, held) != self._inputs:
-            self._end(self._reader)
-            sources = self._hardware.sources(inputs, badges.notation)
-            sources += self._hardware.reset_button(held)
-            self._reader = Reader(sources, self.post, news=self._hardware.news())
-            self._reader.start()
-            self._inputs = inputs, badges.notation, held
-
-    def _end(self, part: Player | Reader | None) -> None:
-        """Stop a part that is replaced; what was wrong with its devices is no news any more."""
-        if part is not None:
-            part.stop(STOP_WITHIN_S / 3)
-            for device in part.devices:
-                self.post(DeviceForgotten(device))  # behind what it may just have posted
 
     def _use_link(self, config: Config, rules: Rules, secret: Secret) -> None:
         """Connect anew when anything of the server's part has changed; else go on as it is."""
-        wanted = (config.valt, config.room, config.recording, secret)
-        if wanted == self._linked_by:
-            self._step(Reconfigured(rules, new_room=False))
-            return
         try:
-            link = self._new_link(config, secret)
+            new_room = self._parts.replace_link(config, secret)
         except OSError as e:  # the CA file has changed since it was checked
             log.error("valt.verify: %s", e)
             self._problems = [f"valt.verify: {e}"]
-            if self._link is None:
+            if self._parts.link is None:
                 wrong = replace(rules, config_problem=f"valt.verify: {e}")
                 self._step(Reconfigured(wrong, new_room=True))
             return
-        before, self._linked_by = self._linked_by, wanted
-        place = (config.valt.url, config.room)
-        new_room = before is None or place != (before[0].url, before[1])
-        if self._link is not None:
-            self._link.stop(0)
-            if not new_room:
-                link.take_over(self._link)
-        self._link = link
-        self._step(Reconfigured(rules, new_room))
-        link.start()
-        log.info("room %s at %s", config.room, config.valt.url)
-
-    def _new_link(self, config: Config, secret: Secret) -> Link:
-        recordings = Recordings(config.recording.name, config.recording.template or None)
-        return Link(
-            session_for(config.valt, self._path, secret),
-            config.room,
-            recordings,
-            self.post,
-            poll_interval_s=config.valt.poll_interval_s,
-        )
+        self._step(Reconfigured(rules, bool(new_room)))
+        if new_room is not None and self._parts.link is not None:
+            self._parts.link.start()
+            log.info("room %s at %s", config.room, config.valt.url)
 
     def _shut_down(self) -> None:
-        """End every part; lamps first, so that no light stays on over a box that is off."""
+        """End every part."""
         notify("STOPPING=1")
-        for part in (self._player, self._reader, self._link, self._outbox, self._control):
-            if part is not None:
-                part.stop(STOP_WITHIN_S / 4)
+        self._parts.stop(STOP_WITHIN_S / 4)
+        self._outbox.stop(STOP_WITHIN_S / 4)
+        if self._control is not None:
+            self._control.stop(STOP_WITHIN_S / 4)
 
     @property
     def _threads(self) -> list[Player | Reader | OutboxThread | Control | Worker | Watcher]:
-        """The threads that must be sound; those of a part that was replaced are none of them."""
-        link_threads = self._link.threads if self._link is not None else ()
-        all_of_them = (self._player, self._reader, self._outbox, self._control, *link_threads)
-        return [thread for thread in all_of_them if thread is not None]
+        """The threads that must be sound."""
+        control = [self._control] if self._control is not None else []
+        return [*self._parts.threads, self._outbox, *control]
 
     def _thread_died(self, args: threading.ExceptHookArgs) -> None:
         if args.thread is not None and args.thread in self._threads:

@@ -180,6 +180,24 @@ class DeviceFound:
     device: str
 
 
+LEARN_S = 30.0
+"""How long somebody waits to be shown the next input."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearnAsked:
+    """Somebody wants to be shown the next input; `token` is their own."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class LearnGivenUp:
+    """Who has asked so does not wait any more."""
+
+    token: int
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceForgotten:
     """A device is not looked for any more, or will be looked for anew: the file has changed."""
@@ -393,6 +411,8 @@ Event = (
     | DeviceLost
     | DeviceFound
     | DeviceForgotten
+    | LearnAsked
+    | LearnGivenUp
     | Disturbed
     | RoomPolled
     | RoomInformed
@@ -646,6 +666,21 @@ class Report:
     outcome: Outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Answer who has asked for the next input: what it was, or in `why` a word for why not."""
+
+    token: int
+    kind: str = ""
+    """button, or what the number was entered with."""
+    source: str = ""
+    """The control, or the reader."""
+    number: Secret | None = None
+    """Of a badge; a PIN is shown to nobody."""
+    why: str = ""
+    """busy: somebody else learns; nothing_came."""
+
+
 class About(StrEnum):
     """What a line of the journal is about, where people look for such lines."""
 
@@ -665,4 +700,6 @@ class Note:
     about: About = About.ELSE
 
 
-Command = Ask | PollNow | Keep | MarkSent | Drop | RestoreFactoryState | Show | Report | Note
+Command = (
+    Ask | PollNow | Keep | MarkSent | Drop | RestoreFactoryState | Show | Report | Note | Learned
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +11,10 @@ from pathlib import Path
 from ivsd import __version__
 from ivsd.appliance.status import (
     ConfigStatus,
+    ControlStatus,
     DeviceStatus,
     FactoryDefaultStatus,
+    LampStatus,
     LightsStatus,
     LinkStatus,
     OutboxStatus,
@@ -21,12 +23,15 @@ from ivsd.appliance.status import (
     Status,
 )
 from ivsd.config import Config, trust
+from ivsd.config.schema import Inputs
 from ivsd.controller.core import OUTBOX
+from ivsd.controller.explain import in_short
 from ivsd.controller.snapshot import Snapshot
-from ivsd.events import BoxFault, LightView, Outcome
+from ivsd.events import BoxFault, LightView, Outcome, Rules
 from ivsd.valt.link import Link
 from ivsd.valt.model import RoomState
 
+BUTTON = "button "  # what the inputs begin the name of a button on a GPIO line with
 FACTORY_DEFAULT_SOCKET = Path("/run/ivsd-factory-default.sock")
 
 
@@ -38,10 +43,16 @@ class Around:
     began_at: float
     path: Path
     problems: Iterable[str]
+    room: str
+    """That of ivsd.yaml; "" where it has none."""
     config: Config | None
     link: Link | None
     view: LightView
-    devices: Iterable[str]
+    lamps: tuple[LampStatus, ...]
+    controls: tuple[ControlStatus, ...]
+    readers: Iterable[str]
+    """What the devices are called that read a hand."""
+    lamp_devices: Iterable[str]
 
 
 def overview(snapshot: Snapshot, around: Around) -> Status:
@@ -54,9 +65,11 @@ def overview(snapshot: Snapshot, around: Around) -> Status:
         room=_room(snapshot, around),
         link=_link(snapshot, around),
         lights=_lights(around.view),
+        lamps=around.lamps,
+        controls=around.controls,
         devices=tuple(
-            DeviceStatus(name, name not in missing, missing.get(name, ""))
-            for name in around.devices
+            DeviceStatus(name, kind, name not in missing, missing.get(name, ""))
+            for name, kind in _devices(around)
         ),
         outbox=OutboxStatus(snapshot.waiting, missing.get(OUTBOX, "")),
         outcomes=tuple(_outcome(outcome, around.now) for outcome in snapshot.outcomes),
@@ -69,7 +82,7 @@ def _room(snapshot: Snapshot, around: Around) -> RoomStatus:
     found = around.link.room if around.link is not None else None
     confirmed_at = snapshot.confirmed_at
     return RoomStatus(
-        configured=str(around.config.room) if around.config is not None else "",
+        configured=around.room,
         id=found.id if found is not None else None,
         name=found.name if found is not None else "",
         state=status.state.value if status is not None else None,
@@ -104,7 +117,27 @@ def _trust(around: Around) -> str:
 
 def _lights(view: LightView) -> LightsStatus:
     receipt = view.receipt.value if view.receipt is not None else None
-    return LightsStatus(str(view.name), str(view.fault), view.pending, receipt)
+    return LightsStatus(str(view.name), str(view.fault), view.pending, receipt, view.receipt_no)
+
+
+def _devices(around: Around) -> Iterator[tuple[str, str]]:
+    for name in around.readers:
+        yield name, "button" if name.startswith(BUTTON) else "reader"
+    yield from ((name, "lamp") for name in around.lamp_devices)
+
+
+def controls_of(rules: Rules, inputs: Inputs) -> tuple[ControlStatus, ...]:
+    """Say of each control what it does, and what presses it."""
+    where: dict[str, list[str]] = {name: [] for name in rules.controls}
+    for button in inputs.buttons:
+        where.setdefault(button.control, []).append(f"GPIO line {button.line}")
+    for keyboard in inputs.keyboards:
+        for key, control in keyboard.keys.items():
+            where.setdefault(control, []).append(f"key {key} of {keyboard.name}")
+    return tuple(
+        ControlStatus(name, in_short(bound), ", ".join(where[name]))
+        for name, bound in rules.controls.items()
+    )
 
 
 def _outcome(outcome: Outcome, now: float) -> OutcomeStatus:

@@ -6,9 +6,12 @@ import json
 import selectors
 import socket
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+STATUS_OPS = ("status", "subscribe")
+LEARN = "learn"
 LONGEST_LINE = 64 * 1024
 CHUNK = 16 * 1024
 _UCRED = struct.Struct("3i")  # pid, uid, gid (unix(7), SO_PEERCRED)
@@ -22,6 +25,7 @@ class Request:
 
     id: Id
     op: str
+    args: Mapping[str, Any] = field(default_factory=dict)
 
 
 def answer(id_: Id, data: dict[str, Any]) -> bytes:
@@ -50,9 +54,9 @@ def parse(line: bytes) -> Request | bytes:
         return refusal(None, "bad_request", "id must be a whole number or a short text")
     if not isinstance(op, str):
         return refusal(id_, "bad_request", "op must be a text")
-    if args != {}:
-        return refusal(id_, "bad_request", "no operation takes args: they must be {} or left out")
-    return Request(id_, op)
+    if not isinstance(args, dict):
+        return refusal(id_, "bad_request", "args must be an object")
+    return Request(id_, op, args)
 
 
 class Caller:
@@ -96,7 +100,8 @@ class Caller:
     def wants_status(self) -> bool:
         """Whether a status would be of use to it now."""
         has_news = self.is_behind and self._subscription is not None
-        return self._waits_for is not None or (has_news and not self._out)
+        waits = self._waits_for is not None and self._waits_for.op in STATUS_OPS
+        return waits or (has_news and not self._out)
 
     def receive(self) -> None:
         """Read what has come."""
@@ -125,14 +130,37 @@ class Caller:
         return None
 
     def wait(self, request: Request, due: float) -> None:
-        """Let it wait for a status."""
+        """Let it wait for its answer."""
         self._waits_for, self.due = request, due
 
     def give_up(self, code: str, text: str) -> None:
-        """End its waiting without a status."""
+        """End its waiting with a no."""
         if self._waits_for is not None:
             self.put(refusal(self._waits_for.id, code, text))
         self._waits_for = self.due = None
+
+    def take_answer(self, request: Request, line: bytes) -> bool:
+        """Send it what it waits for; False for an answer that it does not wait for any more."""
+        if self._waits_for is not request:
+            return False
+        self._waits_for = self.due = None
+        self.put(line)
+        return True
+
+    @property
+    def learns(self) -> bool:
+        """Whether it waits for what a hand does next."""
+        return self._waits_for is not None and self._waits_for.op == LEARN
+
+    @property
+    def has_left(self) -> bool:
+        """Whether it hung up while it waited for somebody's hand."""
+        return self._listens_while_waiting and (self._has_ended or self._is_broken)
+
+    @property
+    def _listens_while_waiting(self) -> bool:
+        # A hand takes its time, and must not be waited for in vain. What it says meanwhile is kept.
+        return self.learns and len(self._in) <= LONGEST_LINE
 
     def is_asked_for(self) -> None:
         """Take that a status is being made, which will tell all that is news until now."""
@@ -141,7 +169,7 @@ class Caller:
 
     def take_status(self, data: dict[str, Any]) -> None:
         """Send it the status it has waited for, or the news."""
-        if self._waits_for is not None:
+        if self._waits_for is not None and self._waits_for.op in STATUS_OPS:
             self.put(answer(self._waits_for.id, data))
             if self._waits_for.op == "subscribe":
                 self._subscription = self._waits_for
@@ -172,7 +200,8 @@ class Caller:
         events = 0
         if not self.is_over:
             events = selectors.EVENT_WRITE if self._out else 0
-            events |= selectors.EVENT_READ if self.is_free else 0
+            listens = self.is_free or (self._listens_while_waiting and not self._has_ended)
+            events |= selectors.EVENT_READ if listens else 0
         if events and self._events:
             if events != self._events:
                 selector.modify(self.sock, events, self)

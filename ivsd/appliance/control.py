@@ -5,18 +5,35 @@ A Unix stream socket (decision 28). One line of JSON per request, one per answer
     {"id": 1, "op": "status"}  ->  {"id": 1, "ok": true, "data": {...}}
                                or  {"id": 1, "ok": false, "error": {"code": "...", "text": "..."}}
 
-`id` is the caller's own, a number or a short text. Operations, none of which takes `args`:
+`id` is the caller's own, a number or a short text. Operations, without `args` but where some are
+named:
 
     status           the state of this box, see `ivsd.appliance.status`
     subscribe        the same, then one more such answer whenever something has changed; who reads
                      slowly gets the newest one only
     reload           read the configuration again
+    press            press a `control` and let it go; the answer is its outcome, {"result": "done",
+                     "reason": "..."} as in the status
+    learn            the next input, which does nothing else: {"kind": "button", "badge" or "pin",
+                     "name": the control or reader, "number": of a badge, else null}. Within 30 s,
+                     for one caller at a time; hanging up ends it
+    restart          end the daemon; systemd starts it anew
+    config           what ivsd.yaml says: {"file", "values" without the password, "has_password",
+                     "revision", "problems": list of {"key", "text"}}
+    preview          what a save of `edits` (dotted key -> text, null takes a key away) would do:
+                     {"problems", "changes": list of {"key", "old", "new"}, "diff",
+                     "needs_password": whether it must be typed again}
+    save             write `edits` and a `password` (or null) into the file of this `revision`:
+                     {"revision"}
+    test-connection  try the way to the server with `edits` and a `password` (or null):
+                     {"findings": list of {"step", "ok", "text", "advice", ...}}
     factory-default  restore the factory state, see the issue of the factory default; the answer
                      tells that it was handed on, not what becomes of it
 
-Whoever may open the socket may read. Only root, the daemon's own user and ivsd-web may do more:
-the kernel tells who asks. Error codes: bad_request, unknown_op, too_long, not_allowed, busy (too
-many callers) and no_answer (the daemon's loop does not turn).
+Whoever may open the socket may read the status. Only root, the daemon's own user and ivsd-web may
+do more: the kernel tells who asks. Error codes: bad_request, bad_args, unknown_op, too_long,
+not_allowed, busy (too many callers, or another one learns), nothing_came, wrong_file, wrong,
+password_needed, changed, not_here, not_saved and no_answer (the daemon's loop does not turn).
 
 The status comes from the daemon's loop, so an answer proves that it turns. One thread serves all
 callers and sleeps while there is nothing to do.
@@ -25,6 +42,7 @@ callers and sleeps while there is nothing to do.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import pwd
@@ -33,22 +51,57 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from ivsd.appliance.callers import Caller, Request, answer, refusal
+from ivsd.appliance.callers import STATUS_OPS, Caller, Request, answer, refusal
 from ivsd.appliance.listening import listen
 from ivsd.appliance.status import Status, to_json
-from ivsd.events import Event, FactoryDefaultAsked
+from ivsd.events import LEARN_S, Event, FactoryDefaultAsked, LearnGivenUp
 
 MOST_CALLERS = 32
+OUTCOME_WITHIN_S = 30.0  # every press has a deadline of its own, which is shorter
+LEARNT_WITHIN_S = LEARN_S + 5.0
+SET_UP_WITHIN_S = 38.0  # the steps of a test have limits of their own, which are shorter
 ANSWER_WITHIN_S = 1.5  # less than a caller waits: it shall get the reason, not a silence
 ASK_EVERY_S = 0.05  # at most: callers in a hurry must not keep the loop from its work
 ACCEPT_AGAIN_S = 1.0
 WEB_USER = "ivsd-web"
 
 log = logging.getLogger("ivsd")
+
+
+_A_TEXT, _EDITS, _MAYBE_A_TEXT = (str,), (dict,), (str, type(None))
+ARGS: dict[str, dict[str, tuple[type, ...]]] = {
+    "status": {},
+    "subscribe": {},
+    "reload": {},
+    "press": {"control": _A_TEXT},
+    "learn": {},
+    "restart": {},
+    "config": {},
+    "preview": {"edits": _EDITS},
+    "save": {"edits": _EDITS, "password": _MAYBE_A_TEXT, "revision": _A_TEXT},
+    "test-connection": {"edits": _EDITS, "password": _MAYBE_A_TEXT},
+    "factory-default": {},
+}
+"""Every operation, with what it takes."""
+_TAKES = {_A_TEXT: "a text", _EDITS: "an object", _MAYBE_A_TEXT: "a text or null"}
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What cannot be done, and why: a code for programs, a sentence for people."""
+
+    code: str
+    text: str
+
+
+Reply = Callable[[dict[str, Any] | Refused], None]
+"""Takes the answer to one request; may be called on any thread, once."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +112,12 @@ class Desk:
     """Have the loop make a status and hand it over, on the loop's thread."""
     post: Callable[[Event], None]
     reload: Callable[[], None]
+    restart: Callable[[], None]
+    press: Callable[[str, Reply], None]
+    learn: Callable[[int, Reply], None]
+    """The number is the caller's, to tell that it has given up (LearnGivenUp)."""
+    set_up: Callable[[str, Mapping[str, Any], Reply], None]
+    """Does config, preview, save and test-connection."""
     hidden: Callable[[], list[str]]
     """Texts that must not be told: password and token."""
 
@@ -80,6 +139,9 @@ class Control(threading.Thread):
         self._callers: list[Caller] = []
         self._listener: socket.socket | None = None
         self._accept_at: float | None = None
+        self._answers: deque[tuple[Caller, Request, bytes]] = deque()
+        self._learning: dict[Caller, int] = {}
+        self._tokens = itertools.count(1)
         self._asked: set[Caller] = set()
         """Who waits for the status that the loop is making."""
         self._is_asked = False
@@ -105,6 +167,14 @@ class Control(threading.Thread):
 
     def _hand_over(self, status: Status) -> None:
         self._told.append(status)
+        self._wake()
+
+    def _answer(self, caller: Caller, request: Request, said: dict[str, Any] | Refused) -> None:
+        if isinstance(said, Refused):
+            line = refusal(request.id, said.code, said.text)
+        else:
+            line = answer(request.id, said)
+        self._answers.append((caller, request, line))
         self._wake()
 
     def _wake(self) -> None:
@@ -151,6 +221,10 @@ class Control(threading.Thread):
         now = self._clock()
         if self._told:
             self._tell(self._told.pop())
+        while self._answers:
+            caller, request, line = self._answers.popleft()
+            if caller.take_answer(request, line):
+                self._learning.pop(caller, None)
         if self._news:
             self._news = False
             for caller in self._callers:
@@ -199,6 +273,10 @@ class Control(threading.Thread):
         if caller.due is not None and now >= caller.due:
             self._asked.discard(caller)
             caller.give_up("no_answer", "the daemon does not answer")
+        elif caller.has_left:
+            caller.give_up("no_answer", "nobody waits for it")
+        if not caller.learns and (token := self._learning.pop(caller, None)) is not None:
+            self._desk.post(LearnGivenUp(token))
         caller.send()
         while caller.is_free and (request := caller.next_request()) is not None:
             if isinstance(request, Request):
@@ -213,23 +291,47 @@ class Control(threading.Thread):
         self._subscribers = sum(item.subscribes for item in self._callers)
 
     def _carry_out(self, caller: Caller, request: Request, now: float) -> None:
+        if request.op not in ARGS:
+            caller.put(refusal(request.id, "unknown_op", f"known here: {', '.join(ARGS)}"))
+            return
+        if request.op not in STATUS_OPS and caller.uid not in self._users:
+            text = f"only root and {WEB_USER} may do this"
+            caller.put(refusal(request.id, "not_allowed", text))
+            return
+        wanted = ARGS[request.op]
+        fits = request.args.keys() == wanted.keys() and all(
+            isinstance(value, wanted[name]) for name, value in request.args.items()
+        )
+        if not fits:
+            takes = " and ".join(f"{name} ({_TAKES[kinds]})" for name, kinds in wanted.items())
+            text = f"{request.op} takes {takes or 'no args'}"
+            caller.put(refusal(request.id, "bad_args", text))
+            return
         match request.op:
             case "status" | "subscribe":
                 self._asked.discard(caller)  # that one may have been made before it asked
                 caller.wait(request, now + ANSWER_WITHIN_S)
-            case "reload" | "factory-default" if caller.uid not in self._users:
-                text = f"only root and {WEB_USER} may do this"
-                caller.put(refusal(request.id, "not_allowed", text))
+            case "press":
+                caller.wait(request, now + OUTCOME_WITHIN_S)
+                self._desk.press(request.args["control"], partial(self._answer, caller, request))
+            case "learn":
+                token = self._learning[caller] = next(self._tokens)
+                caller.wait(request, now + LEARNT_WITHIN_S)
+                self._desk.learn(token, partial(self._answer, caller, request))
+            case "config" | "preview" | "save" | "test-connection":
+                caller.wait(request, now + SET_UP_WITHIN_S)
+                reply = partial(self._answer, caller, request)
+                self._desk.set_up(request.op, request.args, reply)
             case "reload":
                 self._desk.reload()
+                caller.put(answer(request.id, {}))
+            case "restart":
+                self._desk.restart()
                 caller.put(answer(request.id, {}))
             case "factory-default":
                 source = f"control socket ({self._users[caller.uid]})"
                 self._desk.post(FactoryDefaultAsked(source, now))
                 caller.put(answer(request.id, {}))
-            case _:
-                text = "known here: status, subscribe, reload, factory-default"
-                caller.put(refusal(request.id, "unknown_op", text))
 
     # -- the status ---------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,22 @@ class ControlError(Exception):
         self.code = code
 
 
-def ask(path: Path, op: str, *, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+SLOW = ("press", "learn", "config", "preview", "save", "test-connection")
+SLOW_TIMEOUT_S = 40.0
+"""For operations that wait for a person, a server or a disk: the daemon ends them earlier."""
+
+
+def ask(
+    path: Path,
+    op: str,
+    args: Mapping[str, Any] | None = None,
+    *,
+    timeout_s: float = TIMEOUT_S,
+) -> dict[str, Any]:
     """Have one operation done and return its data; raises ControlError."""
-    with _Connection(path, op, timeout_s) as connection:
+    if op in SLOW:
+        timeout_s = max(timeout_s, SLOW_TIMEOUT_S)
+    with _Connection(path, op, timeout_s, args) as connection:
         return connection.answer(timeout_s)
 
 
@@ -59,13 +72,16 @@ def _status(data: dict[str, Any]) -> Status:
 class _Connection:
     """One connection with one request; every failure is a ControlError."""
 
-    def __init__(self, path: Path, op: str, timeout_s: float) -> None:
+    def __init__(
+        self, path: Path, op: str, timeout_s: float, args: Mapping[str, Any] | None = None
+    ) -> None:
+        request = {"id": 1, "op": op, "args": dict(args or {})}
         self._read = b""
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._sock.settimeout(timeout_s)
         try:
             self._sock.connect(str(path))
-            self._sock.sendall(json.dumps({"id": 1, "op": op}).encode() + b"\n")
+            self._sock.sendall(json.dumps(request).encode() + b"\n")
         except (FileNotFoundError, ConnectionRefusedError):
             self._fail("no_daemon", f"no daemon answers: nobody listens at {path}")
         except PermissionError:

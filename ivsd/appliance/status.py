@@ -14,7 +14,7 @@ card number beyond its last three places.
                      start; true with `problems` when the old one is in use
       problems       list of sentences, each with file, line and key; empty when all is right
     room
-      configured     room of ivsd.yaml as text: an id or a name; "" without a configuration
+      configured     room of ivsd.yaml, an id or a name, also of a wrong file; "" without one
       id             its VALT id, null while it was not found
       name           as VALT has it, "" while not known
       state          last confirmed state: available, prepared, recording, paused, locked, unknown;
@@ -41,8 +41,22 @@ card number beyond its last three places.
       pending        whether a press is under way
       receipt        the last short answer to a press: refused, denied, locked_out, marked, ignored;
                      null when there was none
+      receipt_no     grows by one with each of them
+    lamps            list
+      name           as ivsd.yaml has it
+      shows          status, or recording for the sign beside the door
+      kind           led, rgb, leds, buzzer
+      frames         one round of what it shows until something changes, over and over
+        colour       off, red, green, yellow, blue, magenta, cyan, white
+        ms           for how long
+      receipt        what it shows once as `lights.receipt`; empty where it does not show it
+    controls         list of what can be pressed
+      name           as ivsd.yaml has it
+      does           sentence
+      where          the line or key; "" where nothing presses it
     devices          list, one for each reader, keypad, button and lamp
       name           as ivsd.yaml has it, lamps with "lamp " before it
+      kind           button, reader, lamp
       ready          false when it is missing or cannot be used
       problem        sentence, "" when ready
     outbox
@@ -112,11 +126,35 @@ class LightsStatus:
     fault: str
     pending: bool
     receipt: str | None
+    receipt_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrameStatus:
+    colour: str
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LampStatus:
+    name: str
+    shows: str
+    kind: str
+    frames: tuple[FrameStatus, ...]
+    receipt: tuple[FrameStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlStatus:
+    name: str
+    does: str
+    where: str
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceStatus:
     name: str
+    kind: str
     ready: bool
     problem: str
 
@@ -150,6 +188,8 @@ class Status:
     room: RoomStatus
     link: LinkStatus
     lights: LightsStatus
+    lamps: tuple[LampStatus, ...]
+    controls: tuple[ControlStatus, ...]
     devices: tuple[DeviceStatus, ...]
     outbox: OutboxStatus
     outcomes: tuple[OutcomeStatus, ...]

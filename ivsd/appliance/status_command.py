@@ -38,9 +38,13 @@ def _show(found: Status, *, as_json: bool) -> None:
         print(json.dumps(to_json(found), ensure_ascii=False), flush=True)
         return
     for line in lines(found):
-        # Names and reasons come from elsewhere: they shall not move the cursor.
-        print("".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line))
+        print(printable(line))
     sys.stdout.flush()
+
+
+def printable(line: str) -> str:
+    """Return it without what could move the cursor: names and reasons come from elsewhere."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
 
 
 def _turn_over(*, is_first: bool) -> None:

@@ -41,6 +41,8 @@ class Salvaged:
     inputs: Inputs
     lights: Lights
     factory_default: FactoryDefault
+    room: int | str = ""
+    """Of the wrong file, else of the last right one: only to say that this box has one."""
 
 
 def load(path: Path) -> Config:
@@ -63,6 +65,8 @@ def salvage(path: Path, *, before: Path | None = None, factory: Path | None = No
     if not checked.problems:
         return found
     others = [_check(other) for other in (before, path, factory) if other is not None]
+    if not found.room and before is not None:
+        found = replace(found, room=_sound_sections(others[0]).room)
     held = next((other for other in others if _has(other, "factory_default")), checked)
     lit = next((other for other in others if _has(other, "lights")), checked)
     source = _sound_sections(held)
@@ -89,6 +93,7 @@ def _sound_sections(checked: Checked[Config]) -> Salvaged:
         section("inputs", Inputs()),
         section("lights", Lights()),
         section("factory_default", FactoryDefault()),
+        section("room", ""),
     )
 
 

@@ -20,6 +20,7 @@ from ivsd.controller.context import Context
 from ivsd.controller.doorkeeper import Again
 from ivsd.controller.factory_default import FactoryDefault
 from ivsd.controller.hands import Hands
+from ivsd.controller.learning import Learning
 from ivsd.controller.looks import Looks
 from ivsd.controller.marking import Markers
 from ivsd.controller.outbox import Outbox
@@ -44,6 +45,8 @@ from ivsd.events import (
     FactoryDefaultBegan,
     FactoryDefaultFailed,
     Kept,
+    LearnAsked,
+    LearnGivenUp,
     Misread,
     NotKept,
     NumberKind,
@@ -67,6 +70,7 @@ from ivsd.valt.model import RoomState, Secret
 
 SETTLE_POLL_S = 1.0
 OUTBOX = "outbox"
+SHOWN = "shown to who sets this box up; nothing else was done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Controller:
         self._looks = Looks(self._context, self._end)
         self._acting = Acting(self._context, self._end, self._markers.release_held)
         self._factory_default = FactoryDefault(self._context, self._end)
+        self._learning = Learning(self._board)
 
     @property
     def _rules(self) -> Rules:
@@ -135,10 +140,10 @@ class Controller:
                     self._pressed(control, at, now)
             case Released(control, at):
                 if not self._factory_default.has(control):
-                    self._hands.released(control, at, now)
+                    self._released(control, at, now)
                 elif (own := self._factory_default.released(event, now)) is not None:
                     self._pressed(control, own.at, now, clear_at=at)
-                    self._hands.released(control, at, now)
+                    self._released(control, at, now)
             case Scanned():
                 self._scanned(event, now)
             case Misread(reader, at, why):
@@ -189,6 +194,10 @@ class Controller:
                 self._factory_default.asked(source, at, now)
             case FactoryDefaultBegan():
                 self._factory_default.began(now)
+            case LearnAsked(token):
+                self._learning.ask(token, now)
+            case LearnGivenUp(token):
+                self._learning.give_up(token)
             case FactoryDefaultFailed(problem):
                 self._factory_default.failed(problem, now)
             case Reconfigured(rules, new_room):
@@ -207,12 +216,19 @@ class Controller:
     # -- presses --------------------------------------------------------------------------
 
     def _pressed(self, control: str, at: float, now: float, clear_at: float | None = None) -> None:
+        if self._learning.press(control, at):
+            self._end(Press(control, "learn", at, at), Result.DONE, SHOWN, now, Receipt.MARKED)
+            return
         if control in self._rules.controls:
             self._hands.pressed(control, at, now, clear_at)
             return
         press = Press(control, "none", at, at)
         if not self._hindered(press, now):
             self._end(press, Result.IGNORED, "nothing is bound to this control", now)
+
+    def _released(self, control: str, at: float, now: float) -> None:
+        if not self._learning.release(control):
+            self._hands.released(control, at, now)
 
     def _act(self, press: Press, binding: Binding, now: float) -> None:
         starting = self._acting.starts
@@ -250,6 +266,9 @@ class Controller:
                 away = f"the badge must be away from the reader for {rules.rearm_s:g} s"
                 self._end(press, Result.IGNORED, away, now)
             return  # else it is the same swipe still, which has its outcome
+        if self._learning.scan(event):
+            self._end(press, Result.DONE, SHOWN, now, Receipt.MARKED)
+            return
         if (shut_s := doorkeeper.locked_for(event)) > 0:
             why = f"too many wrong PINs: none is taken here for {math.ceil(shut_s)} s"
             self._end(press, Result.FAILED, why, now, Receipt.LOCKED_OUT)
@@ -356,6 +375,7 @@ class Controller:
             self._context.poll_now(now)
         for part in (self._acting, self._markers, self._outbox, self._looks):
             part.expire(now)
+        self._learning.expire(now)
         self._outbox.deliver(now, self._markers.under_way)
 
     def _settles(self, now: float) -> bool:
@@ -369,6 +389,7 @@ class Controller:
             self._outbox.next_deadline(self._markers.under_way),
             self._looks.next_deadline(),
             self._hands.next_deadline(),
+            self._learning.next_deadline(),
             self._factory_default.next_deadline(now),
             self._board.next_deadline(now),
             self._context.polled_at + SETTLE_POLL_S if self._settles(now) else None,

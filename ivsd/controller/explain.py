@@ -33,6 +33,12 @@ _VERBS = {
     Action.LOCK: "locks the room",
     Action.UNLOCK: "unlocks the room",
 }
+_IN_SHORT = _VERBS | {
+    Action.RECORD_TOGGLE: "starts or stops a recording",
+    Action.PAUSE_TOGGLE: "pauses the recording or goes on with it",
+    Action.LOCK_TOGGLE: "locks or unlocks the room",
+    Action.SHOW_STATUS: "shows the state of the room",
+}
 _AFTER: dict[Action | None, RoomState] = {
     Action.START: RoomState.RECORDING,
     Action.STOP: RoomState.AVAILABLE,
@@ -55,6 +61,22 @@ def explain(rules: Rules) -> Iterator[str]:
             yield from _by_state(card.actions, None, rules)
     yield "any other badge, or PIN:" if rules.cards else "badge or PIN:"
     yield from _by_state(STRANGER.actions, None, rules)
+
+
+def in_short(bound: ControlRules) -> str:
+    """Say in one sentence what a control does."""
+    said = []
+    for gesture, bindings in bound.actions.items():
+        does = ", then ".join(map(_in_short, bindings))
+        plain = gesture is Gesture.PRESS and len(bound.actions) == 1
+        said.append(does if plain else f"{_way(gesture, bound)}: {does}")
+    return "; ".join(said)
+
+
+def _in_short(binding: Binding) -> str:
+    if binding.action is Action.MARKER:
+        return f"sets the marker “{binding.marker_name}”"
+    return _IN_SHORT[binding.action]
 
 
 def _by_state(

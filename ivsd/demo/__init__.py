@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -13,18 +17,68 @@ from ivsd.demo.live import LiveBox
 from ivsd.demo.scenario import ScenarioError, play, read
 from ivsd.events import Command, Note, Report, Show
 
+DEFAULT = ("127.0.0.1", 8080)
 
-def run(*, valt_version: str, scenario: Path | None, panel: bool) -> int:
-    """Show the panel, or play a scenario; return the exit code."""
+
+def run(
+    *, valt_version: str, scenario: Path | None, panel: bool, web: tuple[str, int] | None
+) -> int:
+    """Show the panel and the pages, or play a scenario; return the exit code.
+
+    `web` is where the pages were wished; without a wish they are beside the panel, if they can.
+    """
     logging.getLogger("ivsd").setLevel(logging.CRITICAL)  # the screen says it all
-    if panel:
-        from ivsd.demo.panel import show
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    try:
+        if panel:
+            from ivsd.demo.panel import show
 
-        return show(valt_version)
+            return show(valt_version, partial(_pages, web=web))
+        if web is not None and scenario is None:
+            return _serve(valt_version, web)
+    except NoPages as e:
+        print(f"ivsd: {e}", file=sys.stderr)
+        return 1
     if scenario is not None:
         return play_file(scenario, valt_version)
     with resources.as_file(resources.files("ivsd.demo").joinpath("demo.scenario")) as path:
         return play_file(path, valt_version)
+
+
+class NoPages(Exception):
+    """The pages cannot be served; `str()` is a sentence."""
+
+
+@contextmanager
+def _pages(box: LiveBox, web: tuple[str, int] | None) -> Iterator[str]:
+    """Serve the pages of a box; yield where, or why not. Raises NoPages if that was wished."""
+    host, port = web or DEFAULT
+    try:
+        from ivsd.demo.web import Pages
+
+        pages = Pages(box, host, port)
+    except ImportError as e:
+        problem = f"the pages need the packages Flask and waitress: {e}"
+    except OSError as e:
+        problem = f"no pages at {host} port {port}: {e.strerror or e}"
+    else:
+        with pages:
+            yield pages.url
+        return
+    if web is not None:
+        raise NoPages(problem)
+    yield problem
+
+
+def _serve(valt_version: str, web: tuple[str, int]) -> int:
+    """Run a box that is only seen in a browser, until it is ended."""
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    signal.signal(signal.SIGINT, lambda *_: ended.set())
+    with LiveBox(valt_version=valt_version) as box, _pages(box, web) as url:
+        print(f"the demo's box: {url}, Ctrl-C ends it", flush=True)
+        ended.wait()
+    return 0
 
 
 class _Timeline:

@@ -23,6 +23,7 @@ from ivsd.events import Command, DeviceFound
 from ivsd.hardware import VirtualHardware, fixture_for
 from ivsd.outputs.virtual import VirtualLamp
 from ivsd.valt.simulator import Fault, Simulator, World
+from ivsd.valt.simulator.state import Recording
 
 _PATHS = {
     "start": "record/start", "stop": "record/stop", "pause": "record/pause",
@@ -32,6 +33,18 @@ _PATHS = {
 _MARKER_PATHS = {5: "/record/markers", 6: "/comment"}
 
 _CHANGED = "the scenario's configuration"
+
+BADGES = {
+    "a": ("Alice", "0004711001"),
+    "b": ("Bob", "0004711002"),
+    "c": ("unknown badge", "0004799999"),
+}
+"""What lies beside the demo's reader: key, whose it is, number."""
+BUTTONS = {"r": "record", "p": "pause", "m": "marker", "l": "lock"}
+"""Key, and the control that it presses."""
+
+SLOW_S = 1.5
+_CABLES = {"pull": "pulled", "plug": "reachable", "hang": "hangs", "slow": "slow"}
 
 
 def write_config(folder: Path, url: str, changes: Changes | None = None) -> Path:
@@ -118,10 +131,15 @@ class LiveBox:
         rooms = self.simulator.world.rooms.values()
         room = next(room for room in rooms if config.room in (room.id, room.name))
         self.room, self.room_name = room.id, room.name
+        self.cable = "reachable"
+        """How the server is reached: reachable, pulled, hangs, slow."""
+        self.socket = self.config.parent / "control.sock"
         self.seen = Seen(self.simulator.world, self.room, time.monotonic)
         self._observe = observe
         self._changed = threading.Event()
-        self.daemon = Daemon(self.config, self.config.parent, self.hardware, self._take)
+        self.daemon = Daemon(
+            self.config, self.config.parent, self.hardware, self._take, socket=self.socket
+        )
         self._thread = threading.Thread(target=self.daemon.run, name="daemon", daemon=True)
 
     def __enter__(self) -> LiveBox:
@@ -202,3 +220,24 @@ class LiveBox:
     def elsewhere(self, action: str) -> None:
         """Let somebody do this at the VALT web page."""
         act_elsewhere(self.simulator.world, self.room, action)
+
+    # -- for who looks and plays --------------------------------------------------------------
+
+    def set_cable(self, word: str) -> None:
+        """Pull or plug the server's cable, let it hang or be slow."""
+        simulator = self.simulator
+        simulator.back()
+        simulator.delay_s = SLOW_S if word == "slow" else 0.0
+        if word == "pull":
+            simulator.away()
+        elif word == "hang":
+            simulator.black_hole()
+        self.cable = _CABLES[word]
+
+    def author_of(self, recording: Recording) -> str:
+        """Name who has made a recording, as the server does."""
+        everybody = self.simulator.world.people.all()
+        author = next((person for person in everybody if person.id == recording.author), None)
+        if author is None:
+            return str(recording.author)
+        return author.display_name or author.name

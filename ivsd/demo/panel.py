@@ -15,12 +15,12 @@ import textwrap
 import time
 import tty
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from ivsd.config.schema import LampConfig, LampKind, Shows
-from ivsd.demo.live import LiveBox
+from ivsd.demo.live import BADGES, BUTTONS, SLOW_S, LiveBox
 from ivsd.events import Command, LightView, Note, Report, Result, Show
 from ivsd.inputs.frames import PIN_IDLE_S
 from ivsd.outputs.lamp import Colour, leds_for
@@ -30,21 +30,13 @@ from ivsd.valt.simulator import WorldError
 FRAME_S = 0.05
 WIDTH = 79
 LINES = 5  # of the list of events: all fits into a terminal of 24 rows
-SLOW_S = 1.5
-
-BADGES = {
-    "a": ("Alice", "0004711001"),
-    "b": ("Bob", "0004711002"),
-    "c": ("unknown badge", "0004799999"),
-}
-BUTTONS = {"r": "record", "p": "pause", "m": "marker", "l": "lock"}
-
 RESET, BOLD, DIM, INVERSE = "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[7m"
 _INK = {
     Colour.OFF: "\x1b[90m", Colour.RED: "\x1b[91m", Colour.GREEN: "\x1b[92m",
     Colour.YELLOW: "\x1b[93m", Colour.BLUE: "\x1b[94m", Colour.MAGENTA: "\x1b[95m",
     Colour.CYAN: "\x1b[96m", Colour.WHITE: "\x1b[97m",
 }  # fmt: skip
+_CABLES = {"pulled": "CABLE PULLED", "hangs": "HANGS", "slow": f"slow: {SLOW_S:g} s"}
 _CODE = re.compile(r"\x1b\[\d+m")
 _RESULT_INK = {Result.DONE: "\x1b[92m", Result.FAILED: "\x1b[91m", Result.IGNORED: "\x1b[93m"}
 
@@ -58,7 +50,8 @@ class Scene:
     typed: int = 0
     """Digits of the PIN so far; only their number is shown."""
     typed_at: float = 0.0
-    cable: str = "reachable"
+    pages: str = ""
+    """Where the same box is shown in a browser; "" for nowhere."""
 
     def observe(self, command: Command) -> None:
         """Take what the daemon shows and reports; called on the daemon's thread."""
@@ -101,11 +94,12 @@ def render(box: LiveBox, scene: Scene) -> list[str]:
     ]
     return [
         *_frame(f"At the door: {box.room_name}", "", door),
-        *_frame("At the VALT server", scene.cable, _server(box)),
+        *_frame("At the VALT server", _CABLES.get(box.cable, box.cable), _server(box)),
         f" At the VALT page: {_key('S')} start, stop  {_key('P')} pause, resume  "
         f"{_key('L')} lock, unlock",
         f" The server: {_key('w')} pull or plug its cable  {_key('h')} let it hang  "
         f"{_key('d')} slow   {_key('q')} quit",
+        *([f" In a browser: {scene.pages}"] if scene.pages else []),
     ]
 
 
@@ -139,11 +133,10 @@ def _server(box: LiveBox) -> list[str]:
     shown = active or (world.recordings[-1] if world.recordings else None)
     if shown is None:
         return [*lines, "", ""]
-    author = next((p for p in world.people.all() if p.id == shown.author), None)
-    name = (author.display_name or author.name) if author else str(shown.author)
     minutes, seconds = divmod(int(shown.length_s), 60)
     kind = "now" if active else "last"
-    lines.append(f"{kind}: “{shown.name}”, author {name}, {BOLD}{minutes:02}:{seconds:02}{RESET}")
+    what = f"{kind}: “{shown.name}”, author {box.author_of(shown)}"
+    lines.append(f"{what}, {BOLD}{minutes:02}:{seconds:02}{RESET}")
     markers = [f"{m.time_s // 60:02}:{m.time_s % 60:02} {m.name}" for m in shown.markers]
     return [*lines, "markers: " + (", ".join(markers[-4:]) or "none")]
 
@@ -217,20 +210,8 @@ class _Keys:
             self._scene.write(f"{DIM}at the VALT page{RESET}", str(e))
 
     def _server(self, key: str) -> None:
-        simulator, scene = self._box.simulator, self._scene
-        if key == "d":
-            simulator.delay_s = 0.0 if simulator.delay_s else SLOW_S
-        elif scene.cable in ("CABLE PULLED", "HANGS"):
-            simulator.back()
-        elif key == "w":
-            simulator.away()
-            scene.cable = "CABLE PULLED"
-            return
-        else:
-            simulator.black_hole()
-            scene.cable = "HANGS"
-            return
-        scene.cable = f"slow: {SLOW_S:g} s" if simulator.delay_s else "reachable"
+        word, state = {"w": ("pull", "pulled"), "h": ("hang", "hangs"), "d": ("slow", "slow")}[key]
+        self._box.set_cable("plug" if self._box.cable == state else word)
 
 
 @contextmanager
@@ -247,10 +228,14 @@ def _terminal() -> Iterator[None]:
         sys.stdout.flush()
 
 
-def show(valt_version: str) -> int:
-    """Run the box with its panel until q is pressed."""
+def show(valt_version: str, pages: Callable[[LiveBox], AbstractContextManager[str]]) -> int:
+    """Run the box with its panel until q is pressed; `pages` shows it in a browser, too."""
     scene = Scene()
-    with LiveBox(valt_version=valt_version, observe=scene.observe) as box, _terminal():
+    with (
+        LiveBox(valt_version=valt_version, observe=scene.observe) as box,
+        pages(box) as scene.pages,
+        _terminal(),
+    ):
         keys = _Keys(box, scene)
         going_on = True
         while going_on:

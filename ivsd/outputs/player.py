@@ -126,7 +126,8 @@ class Player(threading.Thread):
     ) -> None:
         super().__init__(name="lights", daemon=True)
         self._tracks = [_Track(fixture) for fixture in fixtures]
-        self.devices = [_device(fixture.lamp) for fixture in fixtures]
+        self.fixtures = fixtures
+        self.devices = [device_of(fixture.lamp) for fixture in fixtures]
         """What the lamps are called in the events about them."""
         self._post = post
         self._clock = clock
@@ -193,15 +194,16 @@ class Player(threading.Thread):
                 track.shown = track.colour
         except LampProblem as e:
             if not track.reopen_at:
-                self._post(DeviceLost(_device(lamp), f"lamp {e}", is_lamp=True))
+                self._post(DeviceLost(device_of(lamp), f"lamp {e}", is_lamp=True))
             lamp.close()
             track.usable, track.reopen_at = False, now + REOPEN_S
             return track.reopen_at
         if track.reopen_at:
-            self._post(DeviceFound(_device(lamp)))
+            self._post(DeviceFound(device_of(lamp)))
             track.reopen_at = 0.0
         return due
 
 
-def _device(lamp: Lamp) -> str:
+def device_of(lamp: Lamp) -> str:
+    """Return what a lamp is called in the events about it."""
     return f"lamp {lamp.name}"

@@ -109,7 +109,7 @@ def dial(host: str, port: int) -> socket.socket:
     Raises Unreachable with one sentence that names the cause.
     """
     problem: Unreachable | None = None
-    addresses = _addresses(host, port)
+    addresses = resolve(host, port)
     for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         sock = PlainSocket(family, socket.SOCK_STREAM)
         try:
@@ -163,8 +163,12 @@ _lookups: dict[tuple[str, int], _Lookup] = {}
 _lookups_lock = threading.Lock()
 
 
-def _addresses(host: str, port: int) -> list[Address]:
-    """Resolve within what is left of the deadline; a look-up that hangs is joined, not doubled."""
+def resolve(host: str, port: int) -> list[Address]:
+    """Return the addresses of `host`, which is a name or an address itself.
+
+    Takes no longer than what is left of the deadline; a look-up that hangs is joined, not
+    doubled. Raises Unreachable, and TimeoutError when no time was left to begin with.
+    """
     try:
         version = ipaddress.ip_address(host.strip("[]")).version
     except ValueError:

@@ -26,7 +26,6 @@ import ssl
 import time
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -38,25 +37,19 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from ivsd import __version__
 from ivsd.valt.errors import (
     BadReply,
-    ClockWrong,
     ConnectionLost,
     NoReply,
     NotSentInTime,
     TlsUntrusted,
     Unreachable,
 )
-from ivsd.valt.sockets import TlsSocket, dial, exchange_deadline, remaining, time_left
+from ivsd.valt.sockets import dial, exchange_deadline, remaining, time_left
+from ivsd.valt.trust import tls_context, why_untrusted
 
 CONNECTIONS = 2
 SCRIPT_CONNECTIONS = 10  # a script may have threads of its own
 LONGEST_IDLE_S = 30.0
 LONGEST_REPLY = 8 * 1024 * 1024  # bytes; a full user list of a large site is far below
-
-X509_V_ERR_CERT_NOT_YET_VALID = 9
-X509_V_ERR_CERT_HAS_EXPIRED = 10
-_SELF_SIGNED = (18,)
-_NO_ISSUER = (19, 20, 21)
-_WRONG_NAME = (62, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +60,8 @@ class Reply:
     body: bytes = field(repr=False)
     location: str = ""
     """Where a redirect, which is not followed, points to."""
+    date: str = ""
+    """The server's own time, as it wrote it."""
     hide: tuple[str, ...] = field(default=(), repr=False)
     """Texts that no error may repeat, even when the server does: token, password, number."""
 
@@ -114,7 +109,7 @@ class HttpTransport:
         self._used_at = time.monotonic()
         context, fingerprint = None, None
         if urlsplit(url).scheme == "https":
-            context, fingerprint = _tls(verify)
+            context, fingerprint = tls_context(verify)
         adapter = _Adapter(context, fingerprint, in_turn=in_turn)
         self._session = _Session()
         self._session.trust_env = False
@@ -172,7 +167,10 @@ class HttpTransport:
             ) from None
         if len(text) > LONGEST_REPLY:
             raise BadReply("the server's reply is too long to be VALT's")
-        return Reply(response.status_code, text, response.headers.get("Location", ""))
+        headers = response.headers
+        return Reply(
+            response.status_code, text, headers.get("Location", ""), headers.get("Date", "")
+        )
 
     def _drop_what_idled(self) -> None:
         """Close connections that a firewall may have forgotten without a word.
@@ -211,22 +209,6 @@ for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
     logging.getLogger(_name).addFilter(_Discreet())
 
 
-def _tls(verify: str | None) -> tuple[ssl.SSLContext, str | None]:
-    fingerprint = None
-    if verify is None or verify.startswith("sha256:"):
-        if verify is not None:
-            fingerprint = verify.removeprefix("sha256:").replace(":", "").lower()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE  # the pin replaces the chain, urllib3 checks it
-    elif verify == "system":
-        context = ssl.create_default_context()
-    else:
-        context = ssl.create_default_context(cafile=str(Path(verify)))
-    context.sslsocket_class = TlsSocket
-    return context, fingerprint
-
-
 class _Dialled:
     """Opens the connection with `dial` and types every failure before the request is sent."""
 
@@ -241,7 +223,7 @@ class _Dialled:
         try:
             super().connect()  # type: ignore[misc]  # of the urllib3 class beside this mix-in
         except ssl.SSLCertVerificationError as e:
-            raise _why_untrusted(e, self.host) from None
+            raise why_untrusted(e, self.host) from None
         except urllib3.exceptions.SSLError:
             raise TlsUntrusted(
                 f"the certificate of {self.host} is not the pinned one (verify)"
@@ -255,25 +237,6 @@ class _Dialled:
             ) from None
         except OSError:
             raise Unreachable(f"{self.host} port {self.port} closed the new connection") from None
-
-
-def _why_untrusted(e: ssl.SSLCertVerificationError, host: str) -> TlsUntrusted:
-    code = e.verify_code
-    if code == X509_V_ERR_CERT_NOT_YET_VALID:
-        return ClockWrong(f"the certificate of {host} is not valid yet: is this box's clock right?")
-    if code == X509_V_ERR_CERT_HAS_EXPIRED:
-        return TlsUntrusted(f"the certificate of {host} has expired")
-    if code in _SELF_SIGNED:
-        return TlsUntrusted(
-            f"the certificate of {host} is signed by itself: set verify to its CA file or pin"
-        )
-    if code in _NO_ISSUER:
-        return TlsUntrusted(
-            f"the certificate of {host} is from an unknown issuer: set verify to its CA file"
-        )
-    if code in _WRONG_NAME:
-        return TlsUntrusted(f"the certificate of {host} is made out to another name")
-    return TlsUntrusted(f"the certificate of {host} is not trusted ({e.verify_message})")
 
 
 class _PlainConnection(_Dialled, HTTPConnection):

@@ -304,19 +304,51 @@ def boot_id(machine: Machine) -> str:
     return machine.run("cat /proc/sys/kernel/random/boot_id")
 
 
-# -- the page -------------------------------------------------------------------------------------
+# -- the pages ------------------------------------------------------------------------------------
+
+PASSWORD = "four-words-in-a-row"
+CODE = "/var/lib/ivsd-web/setup-code"
 
 
-def test_the_page_shows_the_room_and_says_when_nobody_answers(box: Box) -> None:
-    code = (
-        "import urllib.request as u;"
-        "print(u.urlopen(u.Request('http://127.0.0.1:8080/')).read().decode())"
-    )
-    read = f'/opt/ivsd/bin/python -c "{code}" 2>&1'
-    box.machine.run("systemctl is-active ivsd-web")
-    page = box.machine.run(read)
+def visit(machine: Machine, page: str, *form: str) -> str:
+    """Look at a page of the box from within, or send a form of it; return what is shown then."""
+    words = " ".join(f"'{word}'" for word in (page, *form))
+    return machine.run(f"/opt/ivsd/bin/python /project/tests/appliance/guest/visit.py {words}")
+
+
+def test_the_pages_show_nothing_before_they_have_a_password_and_all_with_it(box: Box) -> None:
+    machine = box.machine
+    assert visit(machine, "/").startswith("200 /first")
+    assert "Interview Room 1" not in visit(machine, "/system")
+    assert machine.run("curl --silent http://127.0.0.1:8080/health || true") in ("all right\n", "")
+    code = machine.run(f"cat {CODE}").strip()
+    assert "Interview" not in visit(machine, "/first", "/first/code", "code=00000000")
+    visit(machine, "/first", "/first/code", f"code={code}")
+    page = visit(machine, "/first", "/first", f"new={PASSWORD}", f"again={PASSWORD}")
+    assert page.startswith("200 /\n")
     assert "Interview Room 1" in page
-    assert "free" in page
+    assert machine.run(f"ls {CODE} 2>/dev/null", check=False) == ""
+    kept = machine.run("stat -c '%a %U %n' /var/lib/ivsd-web/*").split("\n")
+    assert all(line.startswith("600 ivsd-web ") for line in kept if line), kept
+    assert machine.run(f"grep -rl {PASSWORD} /var/lib/ivsd-web", check=False) == ""
+
+    page = visit(machine, "/set-up", "/set-up/save", "recording.name=at the door")
+    assert "Saved. The link to the server: up" in page, page
+    assert "name: at the door" in machine.run("cat /etc/ivsd/ivsd.yaml")
+    assert "at the door" not in machine.run("cat /etc/ivsd/ivsd.yaml.bak")
+    assert machine.run("stat -c '%a %U' /etc/ivsd/ivsd.yaml").strip() == "640 ivsd"
+    box.play(PRESS)
+    box.wait(lambda: bool(box.recordings()), "a recording")
+    assert box.recordings()[0].name == "at the door"
+
+    since, pid = box.now(), box.pid()
+    page = visit(machine, "/system", "/system/restart")
+    assert "is being started anew" in page
+    box.wait(lambda: box.pid() not in (0, pid), "another process", 30)
+    shows(box, RED)
+    box.wait_for(since, "button record", ": ready")
+
     box.stop()
-    assert "Interview Room 1" not in box.machine.run(read, check=False)
-    box.machine.run("systemctl is-active ivsd-web")
+    assert visit(machine, "/").startswith("503 /")
+    machine.run("systemctl is-active ivsd-web; rm /run/ivsd-visit; rm /var/lib/ivsd-web/admin.json")
+    assert visit(machine, "/").startswith("200 /first"), "root has taken the password away"

@@ -39,7 +39,7 @@ lights:
 factory_default: {{chip: {CHIP}, line: {RESET}, hold_s: {HOLD_S}}}
 """
 WORK = "/var/lib/ivsd-factory"
-REBOOTED_WITHIN_S = 150.0
+REBOOTED_WITHIN_S = 240.0
 SITES_NAME = "interview-room-7"
 EXTRA = "notes of the technician\n(one line alone would be taken for a password)\n"
 

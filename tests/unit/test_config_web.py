@@ -20,7 +20,7 @@ def load(tmp_path: Path, text: str) -> WebConfig:
 
 
 def test_the_example_holds_every_key_with_its_default() -> None:
-    assert load_web(EXAMPLE) == WebConfig()
+    assert load_web(EXAMPLE) == WebConfig("0.0.0.0", 8080)
     text = EXAMPLE.read_text(encoding="utf-8")
     for item in fields(WebConfig):
         assert f"\n{item.name}: " in text

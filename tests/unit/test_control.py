@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,14 +21,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ivsd.appliance import callers, control, control_client
+from ivsd.appliance import callers, control, control_client, press_command
 from ivsd.appliance.callers import LONGEST_LINE, Caller, Request
-from ivsd.appliance.control import MOST_CALLERS, Control, Desk
+from ivsd.appliance.control import ARGS, MOST_CALLERS, Control, Desk, Refused, Reply
 from ivsd.appliance.control_client import ControlError
 from ivsd.appliance.listening import listen
 from ivsd.appliance.status import (
     ConfigStatus,
+    ControlStatus,
     FactoryDefaultStatus,
+    FrameStatus,
+    LampStatus,
     LightsStatus,
     LinkStatus,
     OutboxStatus,
@@ -35,7 +39,7 @@ from ivsd.appliance.status import (
     RoomStatus,
     Status,
 )
-from ivsd.events import Event, FactoryDefaultAsked
+from ivsd.events import Event, FactoryDefaultAsked, LearnGivenUp
 
 WITHIN_S = 5.0
 
@@ -55,7 +59,9 @@ def a_status(number: int = 0, reason: str = "recording started") -> Status:
         config=ConfigStatus("/etc/ivsd/ivsd.yaml", True, ()),
         room=RoomStatus("4", 4, "Room", "recording", "recording", False, True, 61.0, 0.5),
         link=LinkStatus("http://valt", True, "", "", 9.0, 9.0, "6.5.2", "none"),
-        lights=LightsStatus("recording", "", False, None),
+        lights=LightsStatus("recording", "", False, None, 0),
+        lamps=(LampStatus("status", "status", "rgb", (FrameStatus("red", 1000),), ()),),
+        controls=(ControlStatus("record", "starts or stops a recording", "GPIO line 17"),),
         devices=(),
         outbox=OutboxStatus(0, ""),
         outcomes=(
@@ -77,7 +83,20 @@ class Loop:
         self.left: list[Callable[[Status], None]] = []
         self.hidden: list[str] = []
         self.reason = "recording started"
-        self.desk = Desk(self._ask, self.events.append, self._reload, lambda: self.hidden)
+        self.restarts = 0
+        self.pressed: list[tuple[str, Reply]] = []
+        self.learners: list[tuple[int, Reply]] = []
+        self.set_up: list[tuple[str, object, Reply]] = []
+        self.desk = Desk(
+            ask_status=self._ask,
+            post=self.events.append,
+            reload=self._reload,
+            restart=self._restart,
+            press=lambda name, reply: self.pressed.append((name, reply)),
+            learn=lambda token, reply: self.learners.append((token, reply)),
+            set_up=lambda op, args, reply: self.set_up.append((op, args, reply)),
+            hidden=lambda: self.hidden,
+        )
 
     def _ask(self, reply: Callable[[Status], None]) -> None:
         self.asked += 1
@@ -96,6 +115,9 @@ class Loop:
 
     def _reload(self) -> None:
         self.reloads += 1
+
+    def _restart(self) -> None:
+        self.restarts += 1
 
 
 class Line:
@@ -212,7 +234,7 @@ def test_a_request_is_answered_though_no_more_will_come(call: Open) -> None:
         b"", b" ", b"{", b"null", b"[]", b'"status"', b"\xff\xfe", b"[" * 60_000, b"9" * 60_000,
         b'{"op": 7}', b'{"id": 1}', b'{"op": "status", "id": 1.5}', b'{"op": "status", "id": true}',
         b'{"op": "status", "id": []}', b'{"op": "status", "args": []}', b'{"op": null}',
-        b'{"op": "status", "args": {"more": 1}}', b'{"op": "status", "args": null}',
+        b'{"op": "status", "args": 1}', b'{"op": "status", "args": null}',
         b'{"op": "status", "id": NaN}', b'{"op": "status", "id": 99999999999999999999}',
         b'{"op": "status", "id": "' + b"x" * 200 + b'"}',
     ],
@@ -240,6 +262,133 @@ def test_a_line_of_64_kib_is_taken_and_a_longer_one_ends_the_call(call: Open) ->
     assert line.read() is None
 
 
+@pytest.mark.parametrize(
+    ("op", "args"),
+    [
+        ("status", {"more": 1}),
+        ("press", {}),
+        ("press", {"control": 7}),
+        ("press", {"control": None}),
+        ("press", {"control": "record", "more": 1}),
+        ("learn", {"control": "record"}),
+        ("preview", {"edits": []}),
+        ("save", {"edits": {}, "password": 7, "revision": ""}),
+        ("save", {"edits": {}, "password": None}),
+    ],
+)
+def test_args_that_an_operation_does_not_take_are_refused(
+    call: Open, loop: Loop, op: str, args: dict[str, object]
+) -> None:
+    line = call()
+    assert refused(line.ask(op, args=args), "bad_args")
+    assert (loop.pressed, loop.learners, loop.set_up) == ([], [], [])
+    assert line.ask("status")["ok"] is True
+
+
+# -- what takes a while ---------------------------------------------------------------------------
+
+
+def test_a_press_is_answered_with_its_outcome_and_others_are_served_meanwhile(
+    call: Open, loop: Loop
+) -> None:
+    line = call()
+    line.send(b'{"id": 1, "op": "press", "args": {"control": "record"}}\n')
+    until(lambda: bool(loop.pressed))
+    assert call().ask("status")["ok"] is True
+    ((name, reply),) = loop.pressed
+    assert name == "record"
+    reply({"result": "done", "reason": "recording started"})
+    outcome = {"result": "done", "reason": "recording started"}
+    assert line.read() == {"id": 1, "ok": True, "data": outcome}
+    assert line.ask("status")["ok"] is True
+
+
+def test_what_the_loop_refuses_is_refused(call: Open, loop: Loop) -> None:
+    line = call()
+    line.send(b'{"id": 1, "op": "press", "args": {"control": "bell"}}\n')
+    until(lambda: bool(loop.pressed))
+    loop.pressed[0][1](Refused("bad_args", "there is no control “bell”"))
+    assert refused(line.read(), "bad_args")
+
+
+def test_a_press_without_an_outcome_is_no_answer_in_the_end(
+    call: Open, loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "OUTCOME_WITHIN_S", 0.05)
+    line = call()
+    assert refused(line.ask("press", args={"control": "record"}), "no_answer")
+    loop.pressed[0][1]({"result": "done", "reason": "too late"})
+    assert line.ask("status", id_=8)["id"] == 8
+
+
+def test_who_subscribes_hears_the_news_while_a_press_is_under_way(
+    served: Control, call: Open, loop: Loop
+) -> None:
+    line = call()
+    assert line.ask("subscribe", id_=1)["data"]["version"] == "0"
+    line.send(b'{"id": 2, "op": "press", "args": {"control": "record"}}\n')
+    until(lambda: bool(loop.pressed))
+    loop.number = 5
+    served.changed()
+    assert line.read()["data"]["version"] == "5"
+    loop.pressed[0][1]({"result": "done", "reason": ""})
+    assert line.read()["id"] == 2
+
+
+def test_what_a_hand_does_next_is_handed_to_who_learns(call: Open, loop: Loop) -> None:
+    line = call()
+    line.send(b'{"id": 1, "op": "learn"}\n')
+    until(lambda: bool(loop.learners))
+    loop.learners[0][1]({"kind": "button", "name": "record", "number": None})
+    assert line.read()["data"]["name"] == "record"
+    assert line.ask("status")["ok"] is True
+    assert loop.events == []
+
+
+def test_who_learns_and_hangs_up_takes_no_input_from_the_room(call: Open, loop: Loop) -> None:
+    line = call()
+    line.send(b'{"id": 1, "op": "learn"}\n')
+    until(lambda: bool(loop.learners))
+    assert loop.events == []
+    line.close()
+    until(lambda: loop.events == [LearnGivenUp(loop.learners[0][0])])
+
+
+def test_what_a_learner_says_meanwhile_waits(call: Open, loop: Loop) -> None:
+    line = call()
+    line.send(b'{"id": 1, "op": "learn"}\n{"id": 2, "op": "status"}\n')
+    until(lambda: bool(loop.learners))
+    line.send(b'{"id": 3, "op": "status"}\n')
+    loop.learners[0][1]({"kind": "badge", "name": "reader", "number": "1"})
+    assert [line.read()["id"], line.read()["id"], line.read()["id"]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("op", "args"),
+    [
+        ("config", {}),
+        ("preview", {"edits": {"room": "4"}}),
+        ("save", {"edits": {"room": None}, "password": None, "revision": "a"}),
+        ("test-connection", {"edits": {}, "password": "x"}),
+    ],
+)
+def test_setting_up_is_handed_on_and_answered(
+    call: Open, loop: Loop, op: str, args: dict[str, object]
+) -> None:
+    line = call()
+    line.send(json.dumps({"id": 1, "op": op, "args": args}).encode() + b"\n")
+    until(lambda: bool(loop.set_up))
+    ((asked, taken, reply),) = loop.set_up
+    assert (asked, taken) == (op, args)
+    reply({"revision": "b"})
+    assert line.read()["data"] == {"revision": "b"}
+
+
+def test_a_restart_is_asked_for(call: Open, loop: Loop) -> None:
+    assert call().ask("restart")["ok"] is True
+    assert loop.restarts == 1
+
+
 # -- who may --------------------------------------------------------------------------------------
 
 
@@ -259,14 +408,16 @@ def test_who_may_act_reloads_and_asks_for_the_factory_default(call: Open, loop: 
     assert abs(event.at - time.monotonic()) < WITHIN_S
 
 
-@pytest.mark.parametrize("op", ["reload", "factory-default"])
+@pytest.mark.parametrize("op", sorted(ARGS.keys() - {"status", "subscribe"}))
 def test_who_may_only_read_is_refused_and_nothing_happens(
     stranger: None, call: Open, loop: Loop, op: str
 ) -> None:
     line = call()
-    assert refused(line.ask(op), "not_allowed")
+    args = {name: kinds[0]() for name, kinds in ARGS[op].items()}
+    assert refused(line.ask(op, args=args), "not_allowed")
     assert line.ask("status")["ok"] is True
-    assert (loop.events, loop.reloads) == ([], 0)
+    assert (loop.events, loop.reloads, loop.restarts) == ([], 0, 0)
+    assert (loop.pressed, loop.learners) == ([], [])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
@@ -771,3 +922,53 @@ def test_the_client_does_not_wait_for_ever(folder: Path) -> None:
 def test_the_limits_of_both_ends_fit_together() -> None:
     assert control.ANSWER_WITHIN_S < control_client.TIMEOUT_S
     assert callers.CHUNK <= callers.LONGEST_LINE
+
+
+# -- ivsd press -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "shown"),
+    [
+        ({"result": "done", "reason": "recording started"}, 0, "done: recording started\n"),
+        ({"result": "failed", "reason": "the room is locked"}, 1, "failed: the room is locked\n"),
+        ({"result": "ignored", "reason": "a\x1b[2Jb"}, 1, "ignored: a\ufffd[2Jb\n"),
+        (Refused("bad_args", "there is no control “bell”"), 1, "there is no control “bell”"),
+    ],
+)
+def test_the_command_presses_and_says_what_came_of_it(
+    served: Control,
+    loop: Loop,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    said: Any,
+    code: int,
+    shown: str,
+) -> None:
+    def answer() -> None:
+        until(lambda: bool(loop.pressed))
+        loop.pressed[0][1](said)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    assert press_command.press(folder / "s", "record", as_json=False) == code
+    thread.join(WITHIN_S)
+    out = capsys.readouterr()
+    assert shown in out.out + out.err
+
+
+def test_the_command_tells_a_program_in_json(
+    served: Control, loop: Loop, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = {"result": "done", "reason": "recording started"}
+    loop.desk = served._desk = replace(loop.desk, press=lambda _, reply: reply(outcome))
+    assert press_command.press(folder / "s", "record", as_json=True) == 0
+    assert json.loads(capsys.readouterr().out) == outcome
+
+
+def test_the_command_says_when_nobody_or_not_for_you(
+    stranger: None, served: Control, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert press_command.press(folder / "nowhere", "record", as_json=False) == 3
+    assert press_command.press(folder / "s", "record", as_json=False) == 4
+    assert "only root" in capsys.readouterr().err

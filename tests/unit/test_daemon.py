@@ -762,7 +762,7 @@ def test_the_status_of_a_wrong_configuration_names_every_problem(run: Run, contr
         (True, False),
         (False, True),
     ]
-    assert (status.lights.name, status.room.configured) == ("config", "")
+    assert (status.lights.name, status.room.configured) == ("config", "4")
 
 
 def test_a_wrong_file_beside_an_old_one_in_use_is_told_until_it_is_right(
@@ -914,3 +914,72 @@ def test_a_control_thread_that_dies_ends_the_daemon_loudly(
     box.ends_by_itself()
     assert box.code == 1
     assert "thread control died" in caplog.text
+
+
+def test_a_control_is_pressed_over_the_socket_and_answered_with_its_outcome(
+    run: Run, server: Simulator, control: Path
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    until(control.exists)
+    said = control_client.ask(control, "press", {"control": "record"})
+    assert said == {"result": "done", "reason": "recording started"}
+    assert box.light == "recording"
+    assert server.world.recordings
+    again = control_client.ask(control, "press", {"control": "record"})
+    assert again["result"] == "ignored", "it was just started"
+
+
+def test_a_control_that_is_not_there_is_told_which_are(
+    run: Run, server: Simulator, control: Path
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    until(control.exists)
+    with pytest.raises(ControlError, match=r"no control “bell”.*record") as refused:
+        control_client.ask(control, "press", {"control": "bell"})
+    assert refused.value.code == "bad_args"
+
+
+def test_a_badge_is_learned_over_the_socket_and_starts_nothing(
+    run: Run, server: Simulator, control: Path
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    until(control.exists)
+    found: list[dict[str, Any]] = []
+    thread = threading.Thread(target=lambda: found.append(control_client.ask(control, "learn")))
+    thread.start()
+    until(lambda: bool(box.daemon._learners))
+    box.hardware.hands.swipe("0004711001")
+    thread.join(5)
+    assert found == [{"kind": "badge", "name": "reader", "number": "0004711001"}]
+    until(lambda: len(box.outcomes) == 1)
+    assert not server.world.recordings
+    assert "0004711001" not in json.dumps(control_client.ask(control, "status"))
+
+
+def test_the_status_tells_what_can_be_pressed_and_what_every_lamp_shows(
+    run: Run, server: Simulator, control: Path
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    status = told(control)
+    assert {"record"} <= {item.name for item in status.controls}
+    record = next(item for item in status.controls if item.name == "record")
+    assert record.does == "starts or stops a recording"
+    (lamp, *_) = status.lamps
+    assert [(frame.colour) for frame in lamp.frames] == ["green"]
+    assert {device.kind for device in status.devices if device.name == f"lamp {lamp.name}"} == {
+        "lamp"
+    }
+
+
+def test_a_box_in_use_has_its_room_also_with_a_wrong_configuration(
+    run: Run, server: Simulator, control: Path
+) -> None:
+    """So no press there proves to its pages that somebody stands at it who may set it up."""
+    box = run(config(server, poll_interval_s="soon"))
+    until(lambda: box.light == "config")
+    status = told(control)
+    assert (status.config.loaded, status.room.configured) == (False, "4")

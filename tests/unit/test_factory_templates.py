@@ -79,7 +79,7 @@ def test_the_factory_state_lacks_the_server_and_the_room_and_nothing_else() -> N
 
 def test_the_other_templates_can_be_read() -> None:
     assert load_cards(TEMPLATES / "cards.yaml") == []
-    assert load_web(TEMPLATES / "web.yaml") == WebConfig("127.0.0.1", 8080)
+    assert load_web(TEMPLATES / "web.yaml") == WebConfig("0.0.0.0", 8080)
     for name in ("dhcp.network", "network.nmconnection", "timesyncd.conf"):
         parser = configparser.ConfigParser(strict=False)
         parser.read(TEMPLATES / name)

@@ -36,10 +36,13 @@ ALLOWED = {
     "ivsd.gpio_lines": (),
     "ivsd.ivs": (*VOCABULARY, "ivsd.valt", "ivsd.appliance"),
     "ivsd.web": (
+        "ivsd.__version__",
         "ivsd.appliance.control_client",
+        "ivsd.appliance.durable",
         "ivsd.appliance.status",
         "ivsd.appliance.status_words",
         "ivsd.config",
+        "ivsd.outputs.patterns",
     ),
 }
 IMPURE = {
@@ -55,7 +58,7 @@ OWNERS = {  # a library that only one part may know
     "evdev": ("ivsd.inputs.evdev", "ivsd.inputs.event_devices"),
     "pyudev": ("ivsd.inputs.hotplug",),
 }
-ASSEMBLERS = ("ivsd.daemon", "ivsd.hardware", "ivsd.cli", "ivsd.devices", "ivsd.demo")
+ASSEMBLERS = ("ivsd.daemon", "ivsd.parts", "ivsd.hardware", "ivsd.cli", "ivsd.devices", "ivsd.demo")
 MONOTONIC_ONLY = ("ivsd.controller", "ivsd.valt", "ivsd.inputs")
 WALL_CLOCKS = {
     *("time.time", "time.time_ns", "datetime.datetime.now", "datetime.datetime.utcnow"),

@@ -16,8 +16,11 @@ from ivsd.appliance import control_client, status, status_command, status_words
 from ivsd.appliance.control_client import ControlError
 from ivsd.appliance.status import (
     ConfigStatus,
+    ControlStatus,
     DeviceStatus,
     FactoryDefaultStatus,
+    FrameStatus,
+    LampStatus,
     LightsStatus,
     LinkStatus,
     NotAStatus,
@@ -63,8 +66,18 @@ FULL = Status(
     config=ConfigStatus("/etc/ivsd/ivsd.yaml", True, ()),
     room=RoomStatus("4", 4, "Interview Room 1", "recording", "recording", False, True, 61.0, 0.5),
     link=LinkStatus("https://valt", True, "", "", 90.0, 80.0, "6.5.2", "system"),
-    lights=LightsStatus("recording", "", False, "marked"),
-    devices=(DeviceStatus("reader", True, ""), DeviceStatus("lamp sign", True, "")),
+    lights=LightsStatus("recording", "", False, "marked", 3),
+    lamps=(
+        LampStatus("sign", "recording", "led", (FrameStatus("red", 1000),), ()),
+        LampStatus(
+            "status", "status", "rgb", (FrameStatus("red", 1000),), (FrameStatus("off", 120),)
+        ),
+    ),
+    controls=(ControlStatus("record", "starts or stops a recording", "GPIO line 17"),),
+    devices=(
+        DeviceStatus("reader", "reader", True, ""),
+        DeviceStatus("lamp sign", "lamp", True, ""),
+    ),
     outbox=OutboxStatus(0, ""),
     outcomes=(
         OutcomeStatus("2026-11-23T12:00:00+00:00", 61.0, "record", "start", "done", "begun"),
@@ -76,7 +89,7 @@ BROKEN = replace(
     config=ConfigStatus("/etc/ivsd/ivsd.yaml", False, ("ivsd.yaml:2: valt.url: is wrong",)),
     room=RoomStatus("", None, "", None, None, False, False, None, None),
     link=LinkStatus("", False, "starting", "", 3.0, None, "", "none"),
-    lights=LightsStatus("config", "config", False, None),
+    lights=LightsStatus("config", "config", False, None, 0),
     outcomes=(),
 )
 
@@ -91,10 +104,10 @@ def keys(kind: type[Any]) -> Iterator[str]:
 
 def test_every_key_is_documented_and_nothing_else_is() -> None:
     doc = status.__doc__ or ""
-    documented = re.findall(r"^ {4}(?: {2})?([a-z_]+)(?: |$)", doc, re.MULTILINE)
+    documented = re.findall(r"^ {4}(?: {2}){0,2}([a-z_]+)(?: |$)", doc, re.MULTILINE)
     kinds = [
         Status, ConfigStatus, RoomStatus, LinkStatus, LightsStatus, DeviceStatus, OutboxStatus,
-        OutcomeStatus, FactoryDefaultStatus,
+        OutcomeStatus, FactoryDefaultStatus, LampStatus, FrameStatus, ControlStatus,
     ]  # fmt: skip
     assert sorted(documented) == sorted(key for kind in kinds for key in keys(kind))
 
@@ -155,7 +168,7 @@ def test_no_secret_is_in_it_wherever_it_was_put() -> None:
         config=ConfigStatus(text, True, (text,)),
         room=replace(FULL.room, name=text, configured=text),
         link=replace(FULL.link, why=evil, server_version=text, trust=text, url=text),
-        devices=(DeviceStatus(text, False, text),),
+        devices=(DeviceStatus(text, text, False, text),),
         outbox=OutboxStatus(0, text),
         outcomes=(OutcomeStatus("t", 1.0, text, text, text, evil),),
     )
@@ -196,9 +209,12 @@ def test_a_box_that_is_all_right_says_so() -> None:
         ({"config": ConfigStatus("f", False, ())}, "was not read yet"),
         ({"link": replace(FULL.link, up=False, fault="no_link", why="it is off")}, "it is off"),
         ({"link": replace(FULL.link, up=False, fault="starting")}, "starting"),
-        ({"devices": (DeviceStatus("reader", False, "reader: not found"),)}, "reader: not found"),
+        (
+            {"devices": (DeviceStatus("reader", "reader", False, "reader: not found"),)},
+            "reader: not found",
+        ),
         ({"outbox": OutboxStatus(0, "the disk is full")}, "the disk is full"),
-        ({"lights": LightsStatus("recording", "device", False, None)}, "a device is missing"),
+        ({"lights": LightsStatus("recording", "device", False, None, 0)}, "a device is missing"),
     ],
 )
 def test_what_is_wrong_is_said_in_words(change: dict[str, Any], told: str) -> None:
@@ -229,7 +245,7 @@ def test_a_lock_does_not_hide_a_recording() -> None:
 
 def test_markers_that_wait_and_a_press_under_way_are_told() -> None:
     found = replace(
-        FULL, outbox=OutboxStatus(3, ""), lights=LightsStatus("no_link", "no_link", True, None)
+        FULL, outbox=OutboxStatus(3, ""), lights=LightsStatus("no_link", "no_link", True, None, 0)
     )
     text = "\n".join(lines(found))
     assert "3 markers wait" in text

@@ -1,4 +1,7 @@
-"""The page: what it shows, what it never does, and who is let in by which name."""
+"""The pages as one application: what holds for all of them, and the service that serves them.
+
+What each page shows and does has its own file (`test_web_panel`, `test_web_access`, ...).
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,25 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ivsd.appliance.control_client import ControlError
 from ivsd.appliance.status import (
     ConfigStatus,
+    ControlStatus,
     DeviceStatus,
     FactoryDefaultStatus,
+    FrameStatus,
+    LampStatus,
     LightsStatus,
     LinkStatus,
     OutboxStatus,
@@ -32,9 +39,12 @@ from ivsd.appliance.status import (
     RoomStatus,
     Status,
 )
-from ivsd.web.app import HEADERS, create_app
+from ivsd.web import accounts, system
+from ivsd.web.accounts import Accounts
+from ivsd.web.app import HEADERS, LONGEST_BODY, create_app
 from ivsd.web.hosts import is_ours, own_names
-from ivsd.web.source import Source
+from ivsd.web.live import Live
+from ivsd.web.site import Site
 
 FULL = Status(
     version="0.1.0",
@@ -42,8 +52,10 @@ FULL = Status(
     config=ConfigStatus("/etc/ivsd/ivsd.yaml", True, ()),
     room=RoomStatus("4", 4, "Interview Room 1", "recording", "recording", False, True, 61.0, 0.5),
     link=LinkStatus("https://valt", True, "", "", 90.0, 80.0, "6.5.2", "system"),
-    lights=LightsStatus("recording", "", False, "marked"),
-    devices=(DeviceStatus("reader", True, ""),),
+    lights=LightsStatus("recording", "", False, "marked", 1),
+    lamps=(LampStatus("status", "status", "rgb", (FrameStatus("red", 1000),), ()),),
+    controls=(ControlStatus("record", "starts or stops a recording", "GPIO line 17"),),
+    devices=(DeviceStatus("reader", "reader", True, ""),),
     outbox=OutboxStatus(2, ""),
     outcomes=(
         OutcomeStatus("2026-11-23T12:00:00+00:00", 61.0, "record", "start", "done", "begun"),
@@ -51,207 +63,297 @@ FULL = Status(
     factory_default=FactoryDefaultStatus(True),
 )
 AWAY = ControlError("no_daemon", "no daemon answers: nobody listens at /run/ivsd/control.sock")
-EVIL = "<script>alert('x')</script>\"'&"
+PASSWORD = "correct horse battery"
+PATHS = ["/", "/log", "/system", "/set-up", "/health", "/login", "/first", "/static/style.css",
+         "/nowhere"]  # fmt: skip
+ANSWERS: dict[str, dict[str, Any]] = {
+    "config": {"file": "/etc/ivsd/ivsd.yaml", "values": {}, "has_password": False, "revision": "a",
+               "problems": []},
+    "preview": {"problems": [], "changes": [], "diff": "", "needs_password": False},
+    "save": {"revision": "b"},
+    "test-connection": {"findings": []},
+    "learn": {"kind": "button", "name": "record", "number": None},
+}  # fmt: skip
 
-Ask = Callable[[], Status]
-Visit = Callable[[Status | ControlError], FlaskClient]
+
+class Box:
+    """The pages of a box whose daemon is made up; `asked` is what it was asked to do."""
+
+    def __init__(self, folder: Path, found: Status | ControlError = FULL) -> None:
+        self.found = found
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.refuses: ControlError | None = None
+        self.accounts = Accounts(folder)
+        site = Site(
+            ask=self._ask,
+            live=Live(self._subscribe),
+            names=frozenset({"localhost", "box"}),
+            accounts=self.accounts,
+        )
+        self.app = create_app(site)
+
+    def _subscribe(self) -> Iterator[Status]:
+        if isinstance(self.found, ControlError):
+            raise self.found
+        yield self.found
+
+    def _ask(self, op: str, **args: Any) -> dict[str, Any]:
+        self.asked.append((op, args))
+        if self.refuses is not None:
+            raise self.refuses
+        return ANSWERS.get(op, {})
+
+    def visitor(self) -> FlaskClient:
+        """Somebody who has not logged in."""
+        return self.app.test_client()
+
+    def technician(self) -> FlaskClient:
+        """Somebody who has."""
+        if not self.accounts.has_password:
+            self.accounts.set_password(PASSWORD)
+        client = self.visitor()
+        form = {"password": PASSWORD, "csrf": token(client.get("/login").text)}
+        assert client.post("/login", data=form).status_code == 303
+        return client
+
+
+def token(page: str) -> str:
+    found = re.search(r'name="csrf" (?:value|content)="([^"]+)"', page)
+    assert found is not None, page
+    return found[1]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "METHOD", "scrypt:1024:8:1")
 
 
 @pytest.fixture
-def visit() -> Visit:
-    def _visit(found: Status | ControlError) -> FlaskClient:
-        def ask() -> Status:
-            if isinstance(found, ControlError):
-                raise found
-            return found
-
-        return create_app(Source(ask), frozenset({"localhost", "box"})).test_client()
-
-    return _visit
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
 
 
-class Reader(HTMLParser):
-    """Checks that every tag is closed, and collects what is used."""
-
-    VOID = ("meta", "link", "br")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.words = ""
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
+Sent = Callable[..., Any]
 
 
-# -- what it shows --------------------------------------------------------------------------------
+@pytest.fixture
+def technician(box: Box) -> FlaskClient:
+    return box.technician()
 
 
-def test_the_page_shows_how_the_box_is(visit: Visit) -> None:
-    reply = visit(FULL).get("/")
-    assert (reply.status_code, reply.mimetype) == (200, "text/html")
-    words = Reader(reply.text).words
-    for part in (
-        "Interview Room 1", "recording for 0:01:01", "https://valt", "up for 90 s (VALT 6.5.2)",
-        "reader: ready", "record (start): done: begun", "61 s ago", "2 wait for the server",
-    ):  # fmt: skip
-        assert part in words
-    assert "Something is wrong" not in words
+# -- what holds for every page --------------------------------------------------------------------
 
 
-def test_what_is_wrong_stands_on_the_page(visit: Visit) -> None:
-    found = replace(
-        FULL,
-        config=ConfigStatus("f", True, ("f:3: room: is missing",)),
-        devices=(DeviceStatus("reader", False, "reader: not found"),),
-        outcomes=(),
-    )
-    words = Reader(visit(found).get("/").text).words
-    for part in ("Something is wrong", "f:3: room: is missing", "None since ivsd began"):
-        assert part in words
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"])
+def test_pages_are_read_and_forms_are_sent_and_no_more(box: Box, path: str, method: str) -> None:
+    assert box.visitor().open(path, method=method).status_code == 405
 
 
-def test_a_box_without_anything_has_a_page(visit: Visit) -> None:
-    found = replace(
-        FULL,
-        config=ConfigStatus("f", False, ()),
-        room=RoomStatus("", None, "", None, None, False, False, None, None),
-        link=LinkStatus("", False, "starting", "", 0.0, None, "", "none"),
-        devices=(),
-        outcomes=(),
-    )
-    words = Reader(visit(found).get("/").text).words
-    assert "no room is configured" in words
-    assert "None is configured" in words
-
-
-def test_without_a_daemon_the_page_says_so(visit: Visit) -> None:
-    reply = visit(AWAY).get("/")
-    assert reply.status_code == 503
-    words = Reader(reply.text).words
-    assert "does not answer" in words
-    assert str(AWAY) in words
-
-
-@pytest.mark.parametrize("found", [FULL, AWAY], ids=["status", "away"])
-def test_it_is_read_again_and_again_without_a_script(
-    visit: Visit, found: Status | ControlError
-) -> None:
-    text = visit(found).get("/").text
-    assert '<meta http-equiv="refresh" content="5">' in text
-    page = Reader(text)
-    assert "script" not in page.tags
-    assert "style" not in page.tags | page.attributes
-    assert not any(name.startswith("on") for name in page.attributes)
-
-
-def test_what_comes_from_elsewhere_is_no_markup(visit: Visit) -> None:
-    outcome = OutcomeStatus(EVIL, 1.0, EVIL, EVIL, EVIL, EVIL)
-    found = replace(
-        FULL,
-        version=EVIL,
-        config=ConfigStatus(EVIL, True, (EVIL,)),
-        room=RoomStatus(EVIL, 4, EVIL, EVIL, EVIL, False, True, None, 1.0),
-        link=LinkStatus(EVIL, False, EVIL, EVIL, 1.0, 1.0, EVIL, EVIL),
-        lights=LightsStatus(EVIL, EVIL, True, EVIL),
-        devices=(DeviceStatus(EVIL, False, EVIL), DeviceStatus(EVIL, True, "")),
-        outbox=OutboxStatus(1, EVIL),
-        outcomes=(outcome,),
-    )
-    text = visit(found).get("/").text
-    page = Reader(text)
-    assert "script" not in page.tags
-    assert "<script" not in text
-    assert page.words.count(EVIL) >= 8
-
-
-def test_the_daemons_error_is_no_markup_either(visit: Visit) -> None:
-    assert "<script" not in visit(ControlError("no_answer", EVIL)).get("/").text
-
-
-def test_the_style_sheet_is_served_and_fits_light_and_dark(visit: Visit) -> None:
-    reply = visit(FULL).get("/static/style.css")
-    assert (reply.status_code, reply.mimetype) == (200, "text/css")
-    assert "prefers-color-scheme: dark" in reply.text
-    classes = set(re.findall(r"\.([a-z]+)", reply.text))
-    assert {"available", "recording", "paused", "locked", "wrong", "failed"} <= classes
-
-
-@pytest.mark.parametrize(
-    ("found", "code", "said"),
-    [
-        (FULL, 200, "all right\n"),
-        (replace(FULL, outbox=OutboxStatus(0, "the disk is full")), 503, "the disk is full\n"),
-        (AWAY, 503, f"{AWAY}\n"),
-    ],
-)
-def test_health_is_plain_text(
-    visit: Visit, found: Status | ControlError, code: int, said: str
-) -> None:
-    reply = visit(found).get("/health")
-    assert (reply.status_code, reply.text, reply.mimetype) == (code, said, "text/plain")
-
-
-# -- what it never does ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("path", ["/", "/health", "/static/style.css", "/nowhere"])
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"])
-def test_it_can_only_be_read(visit: Visit, path: str, method: str) -> None:
-    reply = visit(FULL).open(path, method=method)
-    assert (reply.status_code, reply.headers["Allow"]) == (405, "GET, HEAD")
-
-
-def test_head_is_answered_without_a_body(visit: Visit) -> None:
-    reply = visit(FULL).head("/")
+def test_head_is_answered_without_a_body(technician: FlaskClient) -> None:
+    reply = technician.head("/")
     assert (reply.status_code, reply.data) == (200, b"")
 
 
 @pytest.mark.parametrize(
     "path", ["/nowhere", "/static/", "/static/../app.py", "/static/%2e%2e/app.py", "/static/x.css"]
 )
-def test_there_is_nothing_else(visit: Visit, path: str) -> None:
-    reply = visit(FULL).get(path)
-    assert (reply.status_code, reply.mimetype) == (404, "text/plain")
+def test_there_is_nothing_else(technician: FlaskClient, path: str) -> None:
+    assert technician.get(path).status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("path", "host", "code"),
-    [("/", "box", 200), ("/static/style.css", "box", 200), ("/x", "box", 404), ("/", "evil", 421)],
-)
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("host", ["box", "evil"])
 def test_every_answer_has_the_headers_that_protect_it(
-    visit: Visit, path: str, host: str, code: int
+    technician: FlaskClient, path: str, host: str
 ) -> None:
-    reply = visit(FULL).get(path, headers={"Host": host})
-    assert reply.status_code == code
+    reply = technician.get(path, headers={"Host": host})
+    assert (reply.status_code == 421) == (host == "evil")
     for name, value in HEADERS.items():
         assert reply.headers.get_all(name) == [value]
-    assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
-    assert "Set-Cookie" not in reply.headers
+    policy = reply.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
 
 
-def test_a_defect_shows_nothing_of_the_inside() -> None:
-    def ask() -> Status:
+@pytest.mark.parametrize("path", ["/", "/log", "/system", "/login", "/first"])
+def test_no_page_has_a_script_a_style_or_a_source_of_its_own_in_it(
+    technician: FlaskClient, path: str
+) -> None:
+    page = technician.get(path, follow_redirects=True).text
+    assert re.findall(r"<script(?![^>]* src=\"/static/)", page) == []
+    assert re.findall(r"<style|\sstyle=|\son[a-z]+=|https?://(?!valt)", page) == []
+
+
+@pytest.mark.parametrize("path", ["/", "/log", "/system", "/set-up", "/events", "/password"])
+def test_nothing_is_shown_to_who_has_not_logged_in(box: Box, path: str) -> None:
+    box.technician()
+    for reply in (box.visitor().get(path), box.visitor().post(path)):
+        assert reply.status_code in (302, 303, 401, 403, 405)
+        assert "Interview" not in reply.text
+
+
+@pytest.mark.parametrize("path", ["/", "/log", "/system", "/login", "/events"])
+def test_nothing_works_before_there_is_a_password(box: Box, path: str) -> None:
+    reply = box.visitor().get(path)
+    assert "Interview" not in reply.text
+    assert reply.status_code in (302, 303, 401, 403)
+
+
+def test_a_body_that_is_too_large_is_refused(technician: FlaskClient) -> None:
+    form = {"csrf": token(technician.get("/system").text), "name": "x" * (LONGEST_BODY + 1)}
+    assert technician.post("/system/factory-default", data=form).status_code == 413
+
+
+def test_a_defect_shows_nothing_of_the_inside(
+    technician: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look() -> None:
         raise ValueError("the inside")
 
-    client = create_app(Source(ask), frozenset({"localhost"})).test_client()
-    reply = client.get("/")
+    monkeypatch.setattr(system, "look", look)
+    reply = technician.get("/system")
     assert reply.status_code == 500
     assert "inside" not in reply.text
     assert reply.headers["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "said"),
+    [
+        (FULL, 200, "all right\n"),
+        (replace(FULL, outbox=OutboxStatus(0, "the disk is full")), 503, "something is wrong\n"),
+        (AWAY, 503, "something is wrong\n"),
+    ],
+)
+def test_a_monitoring_system_is_told_whether_all_is_right_and_no_more(
+    tmp_path: Path, found: Status | ControlError, code: int, said: str
+) -> None:
+    reply = Box(tmp_path, found).visitor().get("/health")
+    assert (reply.status_code, reply.text, reply.mimetype) == (code, said, "text/plain")
+
+
+words_ = st.text(max_size=30)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    method=st.sampled_from(["GET", "HEAD", "POST"]),
+    path=st.sampled_from(
+        ["/", "/log", "/system", "/login", "/logout", "/first", "/first/press", "/first/code",
+         "/password", "/system/restart", "/set-up", "/set-up/test", "/set-up/preview",
+         "/set-up/save", "/set-up/trust", "/set-up/which", "/system/factory-default",
+         "/demo/press", "/health"]
+    ) | st.text(max_size=20).map(lambda text: f"/{text}".replace("?", "/")),
+    query=st.dictionaries(st.sampled_from(["q", "result", "next", "text"]) | words_, words_,
+                          max_size=3),
+    form=st.dictionaries(st.sampled_from(["name", "password", "old", "new", "again", "code"])
+                         | words_, words_, max_size=4),
+    headers=st.dictionaries(
+        st.sampled_from(["Origin", "Referer", "Cookie", "Content-Type", "X-Forwarded-For", "Host"]),
+        st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30), max_size=2,
+    ),
+    is_in=st.booleans(),
+    has_token=st.booleans(),
+)  # fmt: skip
+def test_nothing_that_is_sent_makes_it_fail(
+    box: Box, method: str, path: str, query: dict[str, str], form: dict[str, str],
+    headers: dict[str, str], is_in: bool, has_token: bool,
+) -> None:  # fmt: skip
+    client = _client(box, is_in=is_in)
+    if has_token:
+        form = form | {"csrf": token(client.get("/login" if not is_in else "/system").text)}
+    data = form if method == "POST" else None
+    reply = client.open(path, method=method, query_string=query, data=data, headers=headers)
+    assert reply.status_code < 500, (method, path)
+
+
+def _client(box: Box, *, is_in: bool) -> FlaskClient:
+    """Somebody who has logged in, or not; the log-in of an example before serves this one, too."""
+    if not box.accounts.has_password:
+        box.accounts.set_password(PASSWORD)
+    client: FlaskClient | None = getattr(box, "client", None)
+    if not is_in:
+        return box.visitor()
+    if client is None or client.get("/system").status_code != 200:  # it has logged out
+        client = box.technician()
+        vars(box)["client"] = client
+    return client
+
+
+# -- the system page ------------------------------------------------------------------------------
+
+
+def test_the_system_page_tells_of_the_box(technician: FlaskClient) -> None:
+    page = technician.get("/system").text
+    for part in (socket.gethostname(), "0.1.0", "61 min", "free"):
+        assert part in page
+
+
+def test_the_system_page_is_there_without_a_daemon(tmp_path: Path) -> None:
+    reply = Box(tmp_path, AWAY).technician().get("/system")
+    assert reply.status_code == 200
+    assert "does not answer" in reply.text
+
+
+def test_a_clock_that_nobody_has_confirmed_is_told(
+    technician: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system, "TOLD_BY_TIMESYNCD", tmp_path)
+    monkeypatch.setattr(system, "SYNCHRONIZED", tmp_path / "synchronized")
+    assert "not confirmed by a time server" in technician.get("/system").text
+    (tmp_path / "synchronized").touch()
+    assert "not confirmed" not in technician.get("/system").text
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(999, "999 bytes"), (1000, "1 kB"), (12_345_678, "12.3 MB"), (5 * 10**11, "500 GB")],
+)
+def test_sizes_are_told_as_disks_are_sold(count: int, said: str) -> None:
+    assert system.size(count) == said
+
+
+def test_ivsd_is_started_anew(box: Box, technician: FlaskClient) -> None:
+    form = {"csrf": token(technician.get("/system").text)}
+    reply = technician.post("/system/restart", data=form, follow_redirects=True)
+    assert box.asked == [("restart", {})]
+    assert "is being started anew" in reply.text
+
+
+def test_the_factory_default_needs_the_name_of_this_box(box: Box, technician: FlaskClient) -> None:
+    form = {"csrf": token(technician.get("/system").text)}
+    for name in ("", "another", socket.gethostname() + "x"):
+        reply = technician.post(
+            "/system/factory-default", data=form | {"name": name}, follow_redirects=True
+        )
+        assert "Nothing was done" in reply.text
+    assert box.asked == []
+    form["name"] = socket.gethostname()
+    reply = technician.post("/system/factory-default", data=form, follow_redirects=True)
+    assert box.asked == [("factory-default", {})]
+    assert "is being restored" in reply.text
+
+
+def test_what_the_daemon_refuses_is_told(box: Box, technician: FlaskClient) -> None:
+    box.refuses = ControlError("not_allowed", "only root and ivsd-web may do this")
+    form = {"csrf": token(technician.get("/system").text)}
+    reply = technician.post("/system/restart", data=form, follow_redirects=True)
+    assert "It was not done: only root and ivsd-web may do this" in reply.text
+
+
+@pytest.mark.parametrize("path", ["/system/restart", "/system/factory-default"])
+def test_nothing_is_done_for_a_page_of_a_stranger(
+    box: Box, technician: FlaskClient, path: str
+) -> None:
+    form = {"name": socket.gethostname()}
+    assert technician.post(path, data=form).status_code == 403
+    form["csrf"] = token(technician.get("/system").text)
+    headers = {"Origin": "http://evil.example.com"}
+    assert technician.post(path, data=form, headers=headers).status_code == 403
+    assert box.asked == []
 
 
 # -- names ----------------------------------------------------------------------------------------
@@ -278,8 +380,10 @@ def test_other_names_are_refused(host: str) -> None:
     assert not is_ours(host, NAMES)
 
 
-def test_a_page_of_a_stranger_reads_nothing_through_a_name_of_its_own(visit: Visit) -> None:
-    reply = visit(FULL).get("/", headers={"Host": "rebind.example.com:8080"})
+def test_a_page_of_a_stranger_reads_nothing_through_a_name_of_its_own(
+    technician: FlaskClient,
+) -> None:
+    reply = technician.get("/", headers={"Host": "rebind.example.com:8080"})
     assert reply.status_code == 421
     assert "Interview" not in reply.text
 
@@ -291,46 +395,6 @@ def test_the_own_names_are_those_of_the_machine_and_of_the_file(
     assert own_names(["Door.example.com"]) == {
         "localhost", "keypad-4.example.com", "keypad-4", "keypad-4.local", "door.example.com",
     }  # fmt: skip
-
-
-# -- asking the daemon ----------------------------------------------------------------------------
-
-
-def test_many_visitors_are_one_caller_of_the_daemon() -> None:
-    asked, now = [], [100.0]
-
-    def ask() -> Status:
-        asked.append(now[0])
-        return FULL
-
-    source = Source(ask, lambda: now[0])
-    assert [source.status() for _ in range(10)] == [FULL] * 10
-    assert asked == [100.0]
-    now[0] = 101.0
-    source.status()
-    assert asked == [100.0, 101.0]
-
-
-def test_a_daemon_that_does_not_answer_is_waited_for_once() -> None:
-    began, let_go, asked = threading.Event(), threading.Event(), []
-
-    def ask() -> Status:
-        asked.append(1)
-        began.set()
-        assert let_go.wait(5.0)
-        raise AWAY
-
-    source = Source(ask)
-    found: list[object] = []
-    visitors = [threading.Thread(target=lambda: found.append(source.status())) for _ in range(8)]
-    for visitor in visitors:
-        visitor.start()
-    assert began.wait(5.0)
-    let_go.set()
-    for visitor in visitors:
-        visitor.join(5.0)
-    assert (len(asked), len(found)) == (1, 8)
-    assert all(isinstance(item, ControlError) and str(item) == str(AWAY) for item in found)
 
 
 # -- the service ----------------------------------------------------------------------------------
@@ -353,7 +417,8 @@ def serve(folder: Path, text: str) -> subprocess.Popen[str]:
     (folder / "web.yaml").write_text(text, encoding="utf-8")
     return subprocess.Popen(
         [sys.executable, "-m", "ivsd", "web",
-         "--config", str(folder / "web.yaml"), "--socket", str(folder / "s")],
+         "--config", str(folder / "web.yaml"), "--socket", str(folder / "s"),
+         "--state", str(folder)],
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -363,13 +428,13 @@ def test_the_service_serves_without_a_daemon_and_ends_in_good_order(folder: Path
     service = serve(folder, f"port: {port}\n")
     try:
         assert service.stderr is not None
-        assert service.stderr.readline() == f"this box's page: http://127.0.0.1:{port}/\n"
+        assert service.stderr.readline() == f"this box's pages: http://127.0.0.1:{port}/\n"
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5.0)
-        connection.request("GET", "/")
+        connection.request("GET", "/first")
         reply = connection.getresponse()
-        assert reply.status == 503
+        assert reply.status == 200
         assert reply.getheader("Server") is None
-        assert b"nobody listens at" in reply.read()
+        assert b"press" in reply.read()
         connection.close()
         began = time.monotonic()
     finally:

@@ -385,6 +385,14 @@ def test_a_redirect_is_not_followed(
     assert TOKEN not in everything_told(error.value)
 
 
+@pytest.mark.parametrize("date", ["Mon, 23 Nov 2026 14:00:00 GMT", "yesterday", ""])
+def test_the_servers_own_time_is_passed_on_as_it_came(
+    scripted: Callable[[Script], Scripted], connect: Connect, date: str
+) -> None:
+    head = f"Date: {date}\r\n".encode() if date else b""
+    assert get(connect(scripted(always(whole(head=head))).url)).date == date
+
+
 # ---- the environment ------------------------------------------------------------------------
 
 
@@ -986,6 +994,8 @@ def test_a_ca_file_that_cannot_be_used_is_an_os_error(tmp_path: Path) -> None:
     (tmp_path / "bad.pem").write_text("no certificate\n")
     with pytest.raises(ssl.SSLError):
         HttpTransport("https://valt.test", verify=str(tmp_path / "bad.pem"))
+    with pytest.raises(OSError, match="directory"):
+        HttpTransport("https://valt.test", verify="")
 
 
 def test_https_to_a_plain_port_hints_at_the_scheme(simulate: Simulate, connect: Connect) -> None:

@@ -1,0 +1,115 @@
+"""`ivsd test-connection`: tries the way from this box to its room in VALT, step by step.
+
+It needs no running daemon, and starts and changes nothing. What ivsd.yaml says of other things
+than the server and the room may be wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ivsd.appliance.settings import DEFAULT_STATE
+from ivsd.config import ConfigError, Problem, password, trust
+from ivsd.config.checker import Checked, read
+from ivsd.config.schema import Config, Inputs, Role, Valt
+from ivsd.valt.model import Secret
+from ivsd.valt.probe import probe
+from ivsd.valt.probing.findings import Finding, Rooms, to_json
+
+ALL_RIGHT, SOMETHING_WRONG, NO_CONFIG = 0, 1, 2
+"""Exit codes."""
+_MARKS = {True: "ok", False: "WRONG", None: "-"}
+
+
+def test_connection(path: Path, *, as_json: bool) -> int:
+    """Print what comes of each step as it comes, or all as one JSON document; return the code."""
+    checked = read(path, Config)
+    valt: Valt | None = checked.sections.get("valt")
+    problems = sorted(set(_concerned(checked, "valt", "")))
+    if valt is None or problems:
+        _conclude(problems, [], as_json=as_json)
+        return NO_CONFIG
+    problems = _concerned(checked, "room")
+    room: int | str | None = checked.sections.get("room")
+    secret: Secret | None = None
+    try:
+        secret = password(Config(valt=valt, room=room or ""), path, DEFAULT_STATE)
+    except ConfigError as e:
+        problems += e.problems
+    found: list[Finding] = []
+    for finding in probe(
+        valt.url,
+        valt.username,
+        secret,
+        room,
+        verify=trust(valt, path),
+        timeout_s=valt.timeout_s,
+        reads_badges=_reads_badges(checked),
+        wall=time.time,
+    ):
+        found.append(finding)
+        if not as_json:
+            _show(finding)
+    _conclude(problems, found, as_json=as_json)
+    return SOMETHING_WRONG if problems or _wrong(found) else ALL_RIGHT
+
+
+def _concerned(checked: Checked[Config], *sections: str) -> list[Problem]:
+    """Return what is wrong in these sections; "" is the file as a whole."""
+    return [one for one in checked.problems if one.key.split(".")[0] in sections]
+
+
+def _reads_badges(checked: Checked[Config]) -> bool:
+    """Whether this box asks VALT whose number it is; it may where the file does not say."""
+    inputs: Inputs | None = checked.sections.get("inputs")
+    if not checked.is_sound("inputs"):
+        return True
+    return inputs is not None and bool(
+        inputs.wiegand or any(one.role is not Role.KEYS for one in inputs.keyboards)
+    )
+
+
+def _wrong(found: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in found if finding.ok is False]
+
+
+def _show(finding: Finding) -> None:
+    step = finding.step.replace("_", "-")
+    _say(f"{_MARKS[finding.ok]:6} {step:8} {finding.text}")
+
+
+def _conclude(problems: list[Problem], found: list[Finding], *, as_json: bool) -> None:
+    """Say what to do; as JSON say all there is."""
+    if as_json:
+        document: dict[str, Any] = {
+            "ok": not problems and not _wrong(found),
+            "problems": [str(problem) for problem in problems],
+            "findings": [to_json(finding) for finding in found],
+        }
+        print(json.dumps(document, ensure_ascii=False), flush=True)
+        return
+    for problem in problems:
+        _say(str(problem))
+        if problem.key == "valt.password_file" and os.geteuid() != 0:
+            _say("If it was moved to where only root may look, try again with sudo.")
+    todo = [finding for finding in _wrong(found) if finding.advice]
+    if todo:
+        _say("What to do:")
+    for finding in todo:
+        _say(f"  {finding.advice}")
+        if isinstance(finding.data, Rooms):
+            for room in finding.data.rooms:
+                _say(f"    room: {room.id:<6} {room.name}")
+    if found and not problems and not todo:
+        _say("All right.")
+
+
+def _say(line: str) -> None:
+    """Print a line; what comes from elsewhere shall not move the cursor."""
+    shown = (sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
+    print("".join(shown), flush=True)

@@ -1,0 +1,1 @@
+"""The steps of the connection test, which `ivsd.valt.probe` walks through."""

@@ -1,0 +1,109 @@
+"""Who is logged in: signed cookies, and what ends them.
+
+Whether a session still stands is asked of the password's file and of the log-outs at each request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Flask, Request, current_app, g, request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from itsdangerous import BadSignature
+
+from ivsd.web.accounts import Accounts
+
+SESSION_S = 12 * 3600.0
+MOST_ENDED = 256
+EXTENSION = "ivsd.sessions"
+"""Where an application keeps its `Sessions`."""
+
+
+class Cookies(SecureCookieSessionInterface):
+    """Flask's cookies, but a jump of the time of day does not end them: `Sessions` knows their age.
+
+    A box without a battery for its clock begins in the past, and jumps while it is set up.
+    """
+
+    digest_method = staticmethod(hashlib.sha256)
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
+        signed = self.get_signing_serializer(app)
+        assert signed is not None  # `access.install` has set the key
+        try:
+            found = signed.loads(request.cookies.get(self.get_cookie_name(app), ""))
+        except BadSignature:
+            return self.session_class()
+        return self.session_class(found)
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return request.is_secure
+
+
+class Sessions:
+    """Knows who is logged in: by id, age, the password's epoch, and the log-outs of this run."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self.accounts = accounts
+        self._lock = threading.Lock()
+        self._ended: dict[str, float] = {}  # id -> when it began
+        self._generation = "0"
+
+    def begin(self, epoch: str) -> None:
+        """Log this browser in, under a new id, with the password of that epoch."""
+        self.end()
+        session.update(
+            id=secrets.token_urlsafe(24),
+            epoch=f"{epoch}.{self._generation}",
+            at=self.accounts.now(),
+        )
+        g.logged_in = True
+
+    def end(self) -> None:
+        """Log this browser out; who has kept its cookie cannot use it."""
+        if self.stands(session):
+            self._forget(session["id"], session["at"])
+        session.clear()
+        g.logged_in = False
+
+    def _forget(self, id_: str, at: float) -> None:
+        with self._lock:
+            oldest = self.accounts.now() - SESSION_S
+            self._ended = {key: began for key, began in self._ended.items() if began > oldest}
+            self._ended[id_] = at
+            if len(self._ended) > MOST_ENDED:  # rather all of them than one of these again
+                self._ended.clear()
+                self._generation = secrets.token_urlsafe(8)
+
+    def stands(self, held: Mapping[str, Any]) -> bool:
+        """Whether this is what a session that is logged in holds."""
+        id_, at, epoch = held.get("id"), held.get("at"), self.accounts.epoch
+        if not isinstance(id_, str) or not isinstance(at, float | int) or epoch is None:
+            return False
+        with self._lock:
+            return (
+                held.get("epoch") == f"{epoch}.{self._generation}"
+                and 0.0 <= self.accounts.now() - at < SESSION_S
+                and id_ not in self._ended
+            )
+
+
+def of_this_app() -> Sessions | None:
+    """Return those of the application at hand; None in the demo, where nobody logs in."""
+    found = current_app.extensions.get(EXTENSION)
+    return found if isinstance(found, Sessions) else None
+
+
+def still_logged_in() -> Callable[[], bool]:
+    """Return a question that can be asked after the request has ended: event streams go on."""
+    sessions, held = of_this_app(), dict(session)
+    return lambda: sessions is None or sessions.stands(held)
+
+
+def address() -> str:
+    """Return who sends the request at hand."""
+    return request.remote_addr or ""

@@ -1,0 +1,198 @@
+'use strict';
+// Keeps a page as the box is now: takes its news, plays the lamps and counts the seconds on.
+// A page without news does not look as if it had some.
+
+const LOST_MS = 3000; // until people are told that the page is not live
+const SILENT_MS = 5000; // the box gives a sign of life every 2 s
+const AGAIN_MS = 5000;
+
+const main = document.querySelector('[data-events]');
+const notice = document.getElementById('notice');
+const still = matchMedia('(prefers-reduced-motion: reduce)');
+
+// -- seconds that go on -----------------------------------------------------------------------
+
+function duration(seconds) {
+  if (seconds < 120) return `${Math.floor(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours >= 48) return `${Math.floor(hours / 24)} days`;
+  return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
+}
+
+function clock(seconds) {
+  const two = (number) => String(number).padStart(2, '0');
+  const whole = Math.floor(seconds);
+  return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
+}
+
+const since = new WeakMap(); // element -> when it was right
+
+function count() {
+  if (document.hidden || isStale()) return;
+  for (const item of document.querySelectorAll('[data-age], [data-clock][data-runs]')) {
+    if (!since.has(item)) since.set(item, performance.now());
+    const passed = (performance.now() - since.get(item)) / 1000;
+    const said = 'age' in item.dataset
+      ? duration(Number(item.dataset.age) + passed)
+      : clock(Number(item.dataset.clock) + passed);
+    if (item.textContent !== said) item.textContent = said;
+  }
+}
+
+// -- lamps ------------------------------------------------------------------------------------
+
+const playing = new Map(); // id of the fragment -> what its lamp plays
+
+function play(id) {
+  const lamp = document.getElementById(id).querySelector('[data-frames]');
+  const bulb = lamp.querySelector('.bulb');
+  const old = playing.get(id) || { number: Infinity };
+  const number = Number(lamp.dataset.receiptNo);
+  const now = { bulb, colour: bulb.dataset.colour, number, receipt: [], index: 0 };
+  now.frames = JSON.parse(lamp.dataset.frames);
+  playing.set(id, now);
+  if (number > old.number) {
+    now.receipt = JSON.parse(lamp.dataset.receipt);
+  } else if (old.answers) { // a receipt is played to its end, whatever has changed under it
+    Object.assign(now, { receipt: old.receipt, timer: old.timer, answers: true });
+    bulb.dataset.colour = old.bulb.dataset.colour;
+    return;
+  }
+  clearTimeout(old.timer);
+  step(id);
+}
+
+function step(id) {
+  const lamp = playing.get(id);
+  if (document.hidden || still.matches || isStale()) {
+    Object.assign(lamp, { receipt: [], answers: false });
+    lamp.bulb.dataset.colour = lamp.colour; // its rhythm stands beside it in words
+    return;
+  }
+  lamp.answers = lamp.receipt.length > 0;
+  const frame = lamp.answers ? lamp.receipt.shift() : lamp.frames[lamp.index++ % lamp.frames.length];
+  lamp.bulb.dataset.colour = frame[0];
+  if (lamp.answers || lamp.frames.length > 1) lamp.timer = setTimeout(step, frame[1], id);
+}
+
+function playAll() {
+  for (const [id, lamp] of playing) {
+    clearTimeout(lamp.timer);
+    lamp.index = 0;
+    step(id);
+  }
+}
+
+// -- news -------------------------------------------------------------------------------------
+
+const known = new Map(); // id of a fragment -> its text, before it was played and counted in
+let source = null;
+let isAway = false; // the pages answer, but not the daemon
+let lostTimer = 0;
+let silentTimer = 0;
+
+const isStale = () => document.body.classList.contains('stale');
+
+function stale(text) {
+  const was = isStale();
+  document.body.classList.add('stale');
+  if (notice && notice.textContent !== text) notice.textContent = text;
+  if (notice) notice.hidden = !text;
+  if (!was) playAll();
+}
+
+function alive() {
+  clearTimeout(lostTimer);
+  lostTimer = 0;
+  clearTimeout(silentTimer);
+  silentTimer = setTimeout(silent, SILENT_MS);
+  if (isAway || !isStale()) return;
+  document.body.classList.remove('stale');
+  if (notice) notice.hidden = true;
+  playAll();
+}
+
+const notLive = () => stale('Not live: this box does not answer. What is shown is from before.');
+
+function lost() {
+  if (!document.hidden && !lostTimer) lostTimer = setTimeout(notLive, LOST_MS);
+}
+
+function silent() { // a cable was pulled, or the box: the browser would wait for ever
+  notLive();
+  source.close();
+  look();
+  silentTimer = setTimeout(silent, SILENT_MS);
+}
+
+function take(event) {
+  const news = JSON.parse(event.data);
+  const here = [...document.querySelectorAll('[data-fragment]')].map((item) => item.id);
+  if (here.some((id) => !(id in news)) || Object.keys(news).some((id) => !here.includes(id))) {
+    location.reload(); // such as a lamp more
+    return;
+  }
+  for (const [id, html] of Object.entries(news)) {
+    const parsed = document.createElement('template');
+    parsed.innerHTML = html;
+    if (known.get(id) === parsed.innerHTML) continue;
+    known.set(id, parsed.innerHTML);
+    document.getElementById(id).replaceChildren(parsed.content);
+    if (id.startsWith('lamp-')) play(id);
+  }
+  isAway = false;
+  alive();
+}
+
+function away(event) {
+  isAway = true;
+  alive();
+  const { problem } = JSON.parse(event.data);
+  if ('away' in main.dataset) document.getElementById('problem').textContent = problem;
+  else stale(`Not live: ${problem}. What is shown is from before.`);
+}
+
+function look() {
+  source = new EventSource(main.dataset.events);
+  source.addEventListener('panel', take);
+  source.addEventListener('away', away);
+  source.addEventListener('alive', alive);
+  source.addEventListener('error', () => {
+    lost();
+    // The browser tries again by itself, but not after a no: log-in is over, or no place is left.
+    if (source.readyState === EventSource.CLOSED) setTimeout(readAgain, AGAIN_MS);
+  });
+}
+
+function readAgain() {
+  if (document.hidden || source.readyState !== EventSource.CLOSED) return;
+  const again = () => setTimeout(readAgain, AGAIN_MS);
+  fetch(location.href, { method: 'HEAD' }).then(() => location.reload(), again);
+}
+
+function watch() {
+  if (document.hidden) {
+    if (source) source.close(); // its place is for those who look
+    clearTimeout(lostTimer);
+    clearTimeout(silentTimer);
+    lostTimer = 0;
+    stale('');
+  } else if (!source || source.readyState === EventSource.CLOSED) {
+    lost();
+    look();
+  }
+}
+
+if (main) {
+  for (const item of document.querySelectorAll('[data-fragment]')) {
+    known.set(item.id, item.innerHTML);
+    if (item.id.startsWith('lamp-')) play(item.id);
+  }
+  setInterval(count, 250);
+  document.addEventListener('visibilitychange', watch);
+  addEventListener('offline', lost);
+  still.addEventListener('change', playAll);
+  watch();
+}
