@@ -7,7 +7,10 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # What evdev and systemd-python are built with; both come as source only.
 BUILD_PACKAGES := gcc libc6-dev linux-libc-dev python3-dev pkg-config libsystemd-dev
 
-.PHONY: help demo test test-appliance soak-appliance check docs venv venv-all bench bench-appliance soak clean install uninstall
+# A browser for the tests of the box's own pages, and a font for it.
+BROWSER_PACKAGES := chromium fonts-dejavu-core
+
+.PHONY: help demo test test-appliance test-browser soak-appliance check docs venv venv-all bench bench-appliance soak clean install uninstall
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -38,6 +41,9 @@ soak: $(VENV)/.appliance  ## a million events, 100,000 through the daemon, 10,00
 	@$(BIN)/python -m tests.soak $(ARGS)
 	@IVSD_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/unit/test_controller_stateful.py
 
+test-browser: $(VENV)/.browser  ## the box's own pages in a real browser
+	@$(BIN)/python -m pytest tests/browser $(ARGS)
+
 soak-appliance: $(VENV)/.dev  ## in the virtual machine: every power cut and scenario, 10,000 presses
 	@IVSD_SWEEP=1 $(BIN)/python -m pytest tests/appliance -k "power_cut or scenario or presses or load" $(ARGS)
 
@@ -61,6 +67,11 @@ $(VENV)/.dev: $(VENV)/.base
 # Without the compiler and headers, everything but the device packages is installed and tested.
 $(VENV)/.appliance: $(VENV)/.dev
 	@if sh .ci/debian-packages.sh $(BUILD_PACKAGES); then $(PIP) --editable '.[appliance]' && touch $@; fi
+
+# IVSD_NO_BROWSER=1 skips those tests, and then nothing is set up for them.
+$(VENV)/.browser: $(VENV)/.dev
+	@[ "$$IVSD_NO_BROWSER" = 1 ] || { sh .ci/debian-packages.sh $(BROWSER_PACKAGES) \
+	    && $(PIP) --editable '.[browser]' && touch $@; }
 
 install:  ## install ivsd as a service of this machine, or upgrade it (root)
 	@sh systemd/install.sh

@@ -84,6 +84,8 @@ def _guard(sessions: Sessions) -> AnyResponse | None:
         refuse("This box has no password yet. Nothing was done.", "/first", "To the set-up")
     if request.endpoint == "access.login":
         return None
+    if request.accept_mimetypes.best == "text/event-stream":
+        abort(401)  # a script asks, which shows nobody a log-in
     if only_looks():
         return redirect(log_in_for(request.full_path.rstrip("?")), 303)
     refuse("You are not logged in, or no longer. Nothing was done.", "/login", "To the log-in")

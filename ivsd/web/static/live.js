@@ -129,17 +129,19 @@ function silent() { // a cable was pulled, or the box: the browser would wait fo
 
 function take(event) {
   const news = JSON.parse(event.data);
-  const here = [...document.querySelectorAll('[data-fragment]')].map((item) => item.id);
-  if (here.some((id) => !(id in news)) || Object.keys(news).some((id) => !here.includes(id))) {
+  const shown = [...document.querySelectorAll('[data-fragment]')].map((item) => item.id);
+  if (shown.some((id) => !(id in news)) || Object.keys(news).some((id) => !shown.includes(id))) {
     location.reload(); // such as a lamp more
     return;
   }
   for (const [id, html] of Object.entries(news)) {
     const parsed = document.createElement('template');
     parsed.innerHTML = html;
+    const here = document.getElementById(id);
+    for (const item of here.querySelectorAll('[data-age]')) since.delete(item); // it is right now
     if (known.get(id) === parsed.innerHTML) continue;
     known.set(id, parsed.innerHTML);
-    document.getElementById(id).replaceChildren(parsed.content);
+    here.replaceChildren(parsed.content);
     if (id.startsWith('lamp-')) play(id);
   }
   isAway = false;
