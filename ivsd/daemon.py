@@ -352,9 +352,15 @@ class Daemon:
 
     def _set_up(self, op: str, args: Mapping[str, Any], reply: Reply) -> None:
         """Have it done beside the loop: a file is checked, a server is tried."""
-        threading.Thread(
-            target=lambda: reply(self._setting_up.do(op, args)), name=f"set-up {op}", daemon=True
-        ).start()
+
+        def do() -> None:
+            try:
+                reply(self._setting_up.do(op, args))
+            except Exception:  # who waits for it shall not wait in vain
+                log.exception("%s has failed", op)
+                reply(Refused("failed", "it has failed by a defect: see the journal of ivsd"))
+
+        threading.Thread(target=do, name=f"set-up {op}", daemon=True).start()
 
     def _learn(self, token: int, reply: Reply) -> None:
         self._queue.put(_Learner(token, reply))

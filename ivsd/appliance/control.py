@@ -32,8 +32,9 @@ named:
 
 Whoever may open the socket may read the status. Only root, the daemon's own user and ivsd-web may
 do more: the kernel tells who asks. Error codes: bad_request, bad_args, unknown_op, too_long,
-not_allowed, busy (too many callers, or another one learns), nothing_came, wrong_file, wrong,
-password_needed, changed, not_here, not_saved and no_answer (the daemon's loop does not turn).
+not_allowed, busy (too many callers, or another one learns), nothing_came, failed (a defect),
+wrong_file, wrong, password_needed, changed, not_here, not_saved and no_answer (the daemon's loop
+does not turn).
 
 The status comes from the daemon's loop, so an answer proves that it turns. One thread serves all
 callers and sleeps while there is nothing to do.

@@ -19,6 +19,7 @@ from pathlib import Path
 LOCK_WAIT_S = 5.0
 _LOCK_STEP_S = 0.02
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+PIECE = 256 * 1024  # bytes
 
 
 class Files:
@@ -147,7 +148,10 @@ def read_in(folder: int, name: str, *, most: int) -> bytes:
     with open(file, "rb") as stream:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise OSError(errno.EINVAL, "it is no plain file", name)
-        data = stream.read(most + 1)
+        data = b""
+        # In pieces: Python takes the memory for all that is asked for, whatever is there.
+        while len(data) <= most and (piece := stream.read(min(PIECE, most + 1 - len(data)))):
+            data += piece
     if len(data) > most:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), name)
     return data

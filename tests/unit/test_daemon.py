@@ -983,3 +983,21 @@ def test_a_box_in_use_has_its_room_also_with_a_wrong_configuration(
     until(lambda: box.light == "config")
     status = told(control)
     assert (status.config.loaded, status.room.configured) == (False, "4")
+
+
+def test_who_sets_up_is_answered_also_when_that_fails_by_a_defect(
+    run: Run, server: Simulator, control: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    until(control.exists)
+    assert control_client.ask(control, "config")["values"]["room"] == 4
+
+    def fail(op: str, args: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(box.daemon._setting_up, "do", fail)
+    with pytest.raises(ControlError, match="see the journal") as refused:
+        control_client.ask(control, "config")
+    assert refused.value.code == "failed"
+    assert control_client.status(control).room.id == 4

@@ -175,3 +175,12 @@ def test_what_is_no_plain_file_or_too_large_is_not_read(tmp_path: Path) -> None:
                 durable.read_in(folder, name, most=4)
     finally:
         os.close(folder)
+
+
+def test_what_may_be_large_takes_the_memory_of_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"1" * 300_000)
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        assert len(durable.read_in(folder, "small", most=1 << 45)) == 300_000
+    finally:
+        os.close(folder)
