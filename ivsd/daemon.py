@@ -41,14 +41,14 @@ from ivsd.events import (
     Keep,
     LearnAsked,
     Learned,
+    LearnGivenUp,
     LightView,
     MarkSent,
     Note,
     Outcome,
     PollNow,
-    Pressed,
+    PressAsked,
     Reconfigured,
-    Released,
     Report,
     RestoreFactoryState,
     Rules,
@@ -224,6 +224,8 @@ class Daemon:
             if isinstance(item, _Press):
                 deadline = self._press(item)
                 continue
+            if isinstance(item, LearnGivenUp):
+                self._learners.pop(item.token, None)
             if isinstance(item, _Learner):
                 self._learners[item.token] = item.reply
                 item = LearnAsked(item.token)
@@ -334,7 +336,7 @@ class Daemon:
         self._queue.put(_Press(control, reply))
 
     def _press(self, wanted: _Press) -> float | None:
-        """Press a control and let it go, and answer with the outcome."""
+        """Do what a press of a control does, and answer with the outcome."""
         if wanted.control not in {control.name for control in self._controls}:
             names = ", ".join(control.name for control in self._controls) or "none"
             text = f"there is no control “{wanted.control}”: those of ivsd.yaml are {names}"
@@ -342,8 +344,7 @@ class Daemon:
             return self._step(Tick())
         now = time.monotonic()
         self._presses[wanted.control, now] = wanted.reply
-        self._step(Pressed(wanted.control, now))
-        return self._step(Released(wanted.control, now))
+        return self._step(PressAsked(wanted.control, now))
 
     def _answer_press(self, outcome: Outcome) -> None:
         reply = self._presses.pop((outcome.source, outcome.pressed_at), None)

@@ -142,6 +142,14 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
+class PressAsked:
+    """A program wants done what a plain press of this control does; nobody's hand is on it."""
+
+    control: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Scanned:
     """A badge was read or a PIN was entered."""
 
@@ -406,6 +414,7 @@ class Reconfigured:
 Event = (
     Pressed
     | Released
+    | PressAsked
     | Scanned
     | Misread
     | DeviceLost

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -30,6 +31,11 @@ from ivsd.valt.probe import probe
 from ivsd.valt.probing.findings import to_json
 
 LONGEST_PASSWORD = 1000
+EDITABLE = re.compile(
+    r"valt\.(url|username|verify|timeout_s|poll_interval_s)|room|(recording|controls)\..+"
+)
+"""Keys that may be set from afar. Never `valt.password_file`: who names the file that is the
+password, and the server that it is sent to, could have any file of this box sent anywhere."""
 
 log = logging.getLogger("ivsd")
 
@@ -57,7 +63,9 @@ class SettingUp:
         edits, typed = args.get("edits", {}), args.get("password")
         if not all(isinstance(text, str | None) for text in edits.values()):
             return Refused("bad_args", "edits are texts, or null to take a key away")
-        if typed is not None and not 0 < len(typed) <= LONGEST_PASSWORD:
+        if others := [key for key in edits if not EDITABLE.fullmatch(key)]:
+            return Refused("bad_args", f"{', '.join(others)}: cannot be set from here")
+        if typed is not None and not _can_be_a_password(typed):
             return Refused("bad_args", f"a password has 1 to {LONGEST_PASSWORD} characters")
         secret = Secret(typed) if typed is not None else None
         try:
@@ -141,13 +149,15 @@ class SettingUp:
             try:
                 if _revision(self._path.read_text(encoding="utf-8")) != revision:
                     return Refused("changed", "the file has changed meanwhile: look at it again")
-                if (secret := secret or was_in_file) is not None:
-                    data = secret.reveal().encode()
-                    durable.write(self._state / CREDENTIAL, data, mode=0o600)
-                mode = self._path.stat().st_mode & 0o777
-                # A backup of a file with a password would be one more place that has it.
-                backup = was_in_file is None
-                durable.write(self._path, merged.text.encode(), mode=mode, backup=backup)
+                before = self._keep(secret or was_in_file)
+                try:
+                    mode = self._path.stat().st_mode & 0o777
+                    # A backup of a file with a password would be one more place that has it.
+                    backup = was_in_file is None
+                    durable.write(self._path, merged.text.encode(), mode=mode, backup=backup)
+                except OSError:  # else the new password would be sent to the old server
+                    self._keep(before)
+                    raise
             except OSError as e:
                 return Refused("not_saved", f"{e.filename or self._path}: {e.strerror}")
         for change in changes(values, merged.values):
@@ -155,13 +165,23 @@ class SettingUp:
         self._reload()
         return {"revision": _revision(merged.text)}
 
+    def _keep(self, secret: Secret | None) -> Secret | None:
+        """Keep a password, if it is one, and return the one that it replaces. Raises OSError."""
+        kept = self._state / CREDENTIAL
+        before = Secret(kept.read_text(encoding="utf-8")) if kept.is_file() else None
+        if secret is not None:
+            durable.write(kept, secret.reveal().encode(), mode=0o600)
+        return before
+
     # -- trying -------------------------------------------------------------------------------
 
     def _test(
         self, values: Values, merged: Merged, secret: Secret | None
     ) -> dict[str, Any] | Refused:
-        wrong = [problem for problem in merged.problems if problem.key.startswith("valt")]
-        wrong = [problem for problem in wrong if problem.key != "valt.password_file"]
+        concerned = re.compile(r"(valt|room)(\..*)?")
+        wrong = [problem for problem in merged.problems if concerned.fullmatch(problem.key)]
+        if merged.values.get("room") is None:  # it may be asked what rooms there are
+            wrong = [problem for problem in wrong if problem.key != "room"]
         if wrong:
             return Refused("wrong", "; ".join(f"{p.key}: {p.text}" for p in wrong))
         if secret is None and self._needs_password(values, merged.values):
@@ -198,6 +218,13 @@ def _place(values: Values) -> tuple[object, ...]:
     except ValueError:
         port = None
     return parts.scheme, parts.hostname, port, str(valt.get("verify", True))
+
+
+def _can_be_a_password(text: str) -> bool:
+    try:
+        return 0 < len(text) <= LONGEST_PASSWORD and bool(text.encode())
+    except UnicodeEncodeError:  # half a character
+        return False
 
 
 def _plain(value: Any) -> Any:

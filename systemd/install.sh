@@ -60,8 +60,9 @@ systemd-sysusers /etc/sysusers.d/ivsd.conf
 systemd-tmpfiles --create /etc/tmpfiles.d/ivsd.conf
 journalctl --update-catalog
 
+# As the factory default leaves them: no server and no room, so that the pages know it is a new box.
 for file in ivsd.yaml cards.yaml web.yaml; do
-    [ -e "/etc/ivsd/$file" ] || install -m 640 -g ivsd "config/$file" "/etc/ivsd/$file"
+    [ -e "/etc/ivsd/$file" ] || install -m 640 -g ivsd "templates/$file" "/etc/ivsd/$file"
 done
 "$prefix/bin/python" -I -m ivsd.appliance.factory install "$prefix/share/ivsd/templates"
 
@@ -77,5 +78,6 @@ if [ -d /run/systemd/system ]; then
 fi
 
 echo "ivsd is installed, and starts with this machine from now on."
-echo "Edit /etc/ivsd/ivsd.yaml: the server, its account, the room; then buttons, readers and lights."
-echo "Then type: sudo ivsd check && sudo systemctl restart ivsd"
+echo "Set it up at http://$(hostname):8080/ or by its address there: server, account, room."
+echo "Or edit /etc/ivsd/ivsd.yaml (config/ivsd.yaml explains every key), for its buttons, readers and"
+echo "lights, too; then type: sudo ivsd check && sudo systemctl reload ivsd"

@@ -12,8 +12,8 @@ named:
     subscribe        the same, then one more such answer whenever something has changed; who reads
                      slowly gets the newest one only
     reload           read the configuration again
-    press            press a `control` and let it go; the answer is its outcome, {"result": "done",
-                     "reason": "..."} as in the status
+    press            do what a plain press of a `control` does; the answer is its outcome,
+                     {"result": "done", "reason": "..."} as in the status
     learn            the next input, which does nothing else: {"kind": "button", "badge" or "pin",
                      "name": the control or reader, "number": of a badge, else null}. Within 30 s,
                      for one caller at a time; hanging up ends it

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ivsd.appliance.status import NotAStatus, Status, from_json
 
 TIMEOUT_S = 2.0
+LOOK_S = 0.5  # how often it is seen whether somebody waits still
 LONGEST_ANSWER = 1024 * 1024
 
 
@@ -38,12 +39,16 @@ def ask(
     args: Mapping[str, Any] | None = None,
     *,
     timeout_s: float = TIMEOUT_S,
+    is_gone: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
-    """Have one operation done and return its data; raises ControlError."""
+    """Have one operation done and return its data; raises ControlError.
+
+    `is_gone` tells whether nobody waits for it any more: then it is hung up, which ends a `learn`.
+    """
     if op in SLOW:
         timeout_s = max(timeout_s, SLOW_TIMEOUT_S)
     with _Connection(path, op, timeout_s, args) as connection:
-        return connection.answer(timeout_s)
+        return connection.answer(timeout_s, is_gone)
 
 
 def status(path: Path, *, timeout_s: float = TIMEOUT_S) -> Status:
@@ -103,10 +108,12 @@ class _Connection:
     def __exit__(self, *args: object) -> None:
         self._sock.close()
 
-    def answer(self, timeout_s: float | None) -> dict[str, Any]:
+    def answer(
+        self, timeout_s: float | None, is_gone: Callable[[], bool] | None = None
+    ) -> dict[str, Any]:
         """Read the next answer; `None` waits for ever."""
         try:
-            found = json.loads(self._line(timeout_s))
+            found = json.loads(self._line(timeout_s, is_gone))
             if found["ok"] is True and isinstance(found["data"], dict):
                 return found["data"]
             code, text = str(found["error"]["code"]), str(found["error"]["text"])
@@ -114,7 +121,7 @@ class _Connection:
             raise ControlError("bad_answer", "what answers is no ivsd daemon") from None
         raise ControlError(code, text)
 
-    def _line(self, timeout_s: float | None) -> bytes:
+    def _line(self, timeout_s: float | None, is_gone: Callable[[], bool] | None) -> bytes:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while b"\n" not in self._read:
             if len(self._read) > LONGEST_ANSWER:
@@ -122,9 +129,14 @@ class _Connection:
             try:
                 # Never 0, which would mean not to wait at all.
                 left_s = None if deadline is None else max(0.001, deadline - time.monotonic())
+                if is_gone is not None:
+                    left_s = LOOK_S if left_s is None else min(LOOK_S, left_s)
                 self._sock.settimeout(left_s)
                 data = self._sock.recv(65536)
             except TimeoutError:
+                is_over = deadline is not None and time.monotonic() >= deadline
+                if is_gone is not None and not is_over and not is_gone():
+                    continue
                 raise ControlError("no_answer", "the daemon does not answer") from None
             except OSError:
                 data = b""

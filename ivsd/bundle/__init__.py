@@ -52,6 +52,9 @@ def bundle(config: Path, socket: Path, out: Path | None) -> int:
         sys.stdout.buffer.flush()
         return 0
     path = out or Path(f"{name}.tar.gz")
+    if path.exists() and not path.is_file():
+        print(f"ivsd: {path} is no file: give -o - for the standard output", file=sys.stderr)
+        return 1
     try:
         durable.write(path, data, mode=0o600)
     except OSError as e:

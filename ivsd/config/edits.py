@@ -30,9 +30,6 @@ from ivsd.config.values import (
 from ivsd.config.writer import flow, write
 from ivsd.valt.model import Secret
 
-MASK = "…"
-"""Stands for a secret."""
-
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,20})?")

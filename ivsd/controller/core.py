@@ -44,6 +44,7 @@ from ivsd.events import (
     FactoryDefaultAsked,
     FactoryDefaultBegan,
     FactoryDefaultFailed,
+    Gesture,
     Kept,
     LearnAsked,
     LearnGivenUp,
@@ -52,6 +53,7 @@ from ivsd.events import (
     NumberKind,
     OutboxLost,
     OutboxRead,
+    PressAsked,
     Pressed,
     Receipt,
     Reconfigured,
@@ -144,6 +146,8 @@ class Controller:
                 elif (own := self._factory_default.released(event, now)) is not None:
                     self._pressed(control, own.at, now, clear_at=at)
                     self._released(control, at, now)
+            case PressAsked(control, at):
+                self._press_asked(control, at, now)
             case Scanned():
                 self._scanned(event, now)
             case Misread(reader, at, why):
@@ -217,7 +221,7 @@ class Controller:
 
     def _pressed(self, control: str, at: float, now: float, clear_at: float | None = None) -> None:
         if self._learning.press(control, at):
-            self._end(Press(control, "learn", at, at), Result.DONE, SHOWN, now, Receipt.MARKED)
+            self._end(Press(control, "learn", at, at), Result.IGNORED, SHOWN, now)
             return
         if control in self._rules.controls:
             self._hands.pressed(control, at, now, clear_at)
@@ -225,6 +229,21 @@ class Controller:
         press = Press(control, "none", at, at)
         if not self._hindered(press, now):
             self._end(press, Result.IGNORED, "nothing is bound to this control", now)
+
+    def _press_asked(self, control: str, at: float, now: float) -> None:
+        """Do what a press of a control does, apart from the hand that may be on it."""
+        bound = self._rules.controls.get(control)
+        actions = bound.actions if bound is not None else {}
+        bindings = actions.get(Gesture.PRESS) or actions.get(Gesture.TAP)
+        if not bindings:
+            press = Press(control, "none", at, at)
+            self._end(press, Result.IGNORED, "a plain press of this control does nothing", now)
+            return
+        first, *then = bindings
+        label = "+".join(binding.action for binding in bindings)
+        recording = self._context.recorded(at)
+        # Without a gesture: who types a name does not stop by accident.
+        self._act(Press(control, label, at, at, recording, then=tuple(then)), first, now)
 
     def _released(self, control: str, at: float, now: float) -> None:
         if not self._learning.release(control):
@@ -267,7 +286,7 @@ class Controller:
                 self._end(press, Result.IGNORED, away, now)
             return  # else it is the same swipe still, which has its outcome
         if self._learning.scan(event):
-            self._end(press, Result.DONE, SHOWN, now, Receipt.MARKED)
+            self._end(press, Result.IGNORED, SHOWN, now)
             return
         if (shut_s := doorkeeper.locked_for(event)) > 0:
             why = f"too many wrong PINs: none is taken here for {math.ceil(shut_s)} s"

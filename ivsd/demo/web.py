@@ -14,7 +14,7 @@ from ivsd.web.app import create_app
 from ivsd.web.hands import Refused, ServerView
 from ivsd.web.hosts import own_names
 from ivsd.web.live import Live
-from ivsd.web.serve import address_of, listen
+from ivsd.web.serve import address_of, asker, listen
 from ivsd.web.site import Site
 
 
@@ -77,7 +77,7 @@ class Pages:
     def __init__(self, box: LiveBox, host: str, port: int) -> None:
         """Raises OSError when nobody can listen there."""
         site = Site(
-            ask=lambda op, **args: control_client.ask(box.socket, op, args),
+            ask=asker(box.socket),
             live=Live(partial(control_client.follow, box.socket)),
             names=own_names(),
             accounts=None,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 PATIENCE = 3  # wrong ones in a row of one address before it has to wait
 PATIENCE_IN_ALL = 10 * PATIENCE
 LONGEST_WAIT_S = 60.0
+LONGEST_WAIT_IN_ALL_S = 2.0  # of those who have done nothing wrong
 FORGOTTEN_AFTER_S = 900.0  # without another wrong one
 MOST_ADDRESSES = 256
 TOLD_EVERY_S = 60.0
@@ -23,12 +24,12 @@ class _Tries:
     until: float = float("-inf")  # by the clock: nothing is looked at before
     told_at: float = float("-inf")
 
-    def count(self, now: float, patience: int) -> None:
+    def count(self, now: float, patience: int, longest_s: float) -> None:
         if now >= self.until + FORGOTTEN_AFTER_S:
             self.wrong = 0
         self.wrong += 1
         over = self.wrong - patience
-        self.until = now + (min(LONGEST_WAIT_S, 2.0 ** min(over, 6)) if over >= 0 else 0.0)
+        self.until = now + (min(longest_s, 2.0 ** min(over, 6)) if over >= 0 else 0.0)
 
 
 class Backoff:
@@ -64,8 +65,9 @@ class Backoff:
             if len(self._of) > MOST_ADDRESSES:
                 self._of.popitem(last=False)
             now = self._clock()
-            tries.count(now, PATIENCE)
-            self._all.count(now, PATIENCE_IN_ALL)
+            tries.count(now, PATIENCE, LONGEST_WAIT_S)
+            if tries.wrong <= PATIENCE:  # one address alone must not keep all others waiting
+                self._all.count(now, PATIENCE_IN_ALL, LONGEST_WAIT_IN_ALL_S)
             return True
 
     def right(self, address: str) -> None:

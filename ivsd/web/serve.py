@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import waitress
-from flask import Flask
+from flask import Flask, request
 
 from ivsd.appliance import control_client
 from ivsd.config import ConfigError
@@ -19,7 +19,7 @@ from ivsd.web.accounts import Accounts
 from ivsd.web.app import LONGEST_BODY, create_app
 from ivsd.web.hosts import own_names
 from ivsd.web.live import Live
-from ivsd.web.site import Site
+from ivsd.web.site import Ask, Site
 
 THREADS = 32  # decision 35
 
@@ -41,7 +41,7 @@ def serve(config_path: Path, state: Path, socket: Path) -> int:
         log.error("%s cannot be used: %s", state, e.strerror)
         return 1
     site = Site(
-        ask=lambda op, **args: control_client.ask(socket, op, args),
+        ask=asker(socket),
         live=Live(partial(control_client.follow, socket)),
         names=own_names(config.names),
         accounts=accounts,
@@ -60,6 +60,17 @@ def serve(config_path: Path, state: Path, socket: Path) -> int:
     signal.signal(signal.SIGTERM, end)
     server.run()  # until Ctrl-C or `end`
     return 0
+
+
+def asker(socket: Path) -> Ask:
+    """Return what has the daemon at this socket do things, for the browser that waits for it."""
+
+    def ask(op: str, **args: Any) -> dict[str, Any]:
+        # A press that nobody waits for any more must not be taken away from the room.
+        has_hung_up = request.environ.get("waitress.client_disconnected")
+        return control_client.ask(socket, op, args, is_gone=has_hung_up)
+
+    return ask
 
 
 def listen(app: Flask, address: str, port: int) -> Any:

@@ -236,6 +236,8 @@ def pages(site: Site) -> Blueprint:
                 break
         if isinstance(found, ControlError):
             return f"How the link is now cannot be told: {found}"
+        if found.config.problems:
+            return f"It is not in use: {found.config.problems[0]}"
         return f"The link to the server: {words.link_state(found)}."
 
     @pages.post("/set-up/which")

@@ -122,8 +122,8 @@ def pages(site: Site) -> Blueprint:
             return redirect("/system#factory-default", 303)
         return act(
             "factory-default",
-            "The factory state is being restored, and this box restarts. It then waits for its "
-            "first set-up.",
+            "The factory state was asked for. If it can be restored, this box restarts in a moment "
+            "and waits for its first set-up; if not, the panel says why.",
         )
 
     return blueprint

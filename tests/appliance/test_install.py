@@ -163,12 +163,14 @@ def test_a_second_install_keeps_the_configuration_and_renews_the_running_service
     machine: Machine,
 ) -> None:
     machine.run(f"printf '{MARK}' >> /etc/ivsd/ivsd.yaml; systemctl start ivsd")
+    machine.run("rm /etc/ivsd/web.yaml")  # as the first time
     module = "/opt/ivsd/lib/python3*/site-packages/ivsd/appliance/notify.py"
     machine.run(f"echo broken >> {module}")
     before = main_pid(machine)
     said = machine.run(INSTALL, timeout_s=INSTALL_WITHIN_S)
     assert "/etc/ivsd/ivsd.yaml" in said
     assert machine.run("tail -n 1 /etc/ivsd/ivsd.yaml") == MARK
+    machine.run("cmp /etc/ivsd/web.yaml /root/ivsd/templates/web.yaml")
     machine.run(f"cmp {module} /root/ivsd/ivsd/appliance/notify.py")
     wait_for_another(machine, before)
 

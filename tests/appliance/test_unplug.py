@@ -57,6 +57,9 @@ def configured(buttons: str, keyboards: str, more: str = "") -> str:
     return f"{CONTROLS}inputs:\n  buttons:\n{buttons}  keyboards:\n{keyboards}{more}"
 
 
+LONG = pytest.mark.skipif(not SWEEP, reason="it takes long: make soak-appliance")
+
+
 @pytest.fixture(scope="module")
 def box(machine: Machine) -> Iterator[Box]:
     with Box(machine) as box, Hands(machine) as others:
@@ -203,7 +206,7 @@ def test_a_badge_reader_under_load(loaded: Box) -> None:
     loaded.set_room("available")
 
 
-@pytest.mark.skipif(not SWEEP, reason="as the reader: make soak-appliance")
+@LONG
 def test_a_keypad_under_load(loaded: Box) -> None:
     rounds(loaded, "keypad", lambda: unplug(loaded, "keypad"), lambda: plug_keypad(loaded))
     since = loaded.type(pin())
@@ -211,6 +214,7 @@ def test_a_keypad_under_load(loaded: Box) -> None:
     loaded.set_room("available")
 
 
+@LONG
 def test_a_keyboard_with_lamps_under_load(loaded: Box) -> None:
     rounds(loaded, "lit keys", lambda: unplug(loaded, "lit"), lambda: plug_lit_keys(loaded))
     loaded.set_room("recording")
@@ -347,6 +351,7 @@ def test_a_real_usb_keyboard(bare: Box, port: str) -> None:
             bare.wait_for(out_at, "usb: not found")
 
 
+@LONG
 def test_an_equal_reader_beside_the_one_in_use_changes_nothing(bare: Box) -> None:
     since = bare.now()
     with suppress(HandsError):

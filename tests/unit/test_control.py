@@ -417,7 +417,7 @@ def test_who_may_only_read_is_refused_and_nothing_happens(
     assert refused(line.ask(op, args=args), "not_allowed")
     assert line.ask("status")["ok"] is True
     assert (loop.events, loop.reloads, loop.restarts) == ([], 0, 0)
-    assert (loop.pressed, loop.learners) == ([], [])
+    assert (loop.pressed, loop.learners, loop.set_up) == ([], [], [])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")

@@ -1,4 +1,7 @@
-"""Learn mode: the next input is shown and does nothing; all others mean what they always do."""
+"""Who is not at the door: is shown the next input (learn mode), or has a control pressed from afar.
+
+What is shown does nothing, and what is pressed from afar disturbs no hand.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,10 @@ from ivsd.events import (
     LearnAsked,
     Learned,
     LearnGivenUp,
+    LockRoom,
     NumberKind,
     Outcome,
+    PressAsked,
     Pressed,
     Reconfigured,
     Released,
@@ -38,8 +43,17 @@ BADGE = Secret("0004711001")
 FOOT = ControlRules(
     {Gesture.PRESS: (Binding(Action.START),), Gesture.RELEASE: (Binding(Action.STOP),)}
 )
+DOOR = ControlRules(
+    {Gesture.PRESS: (Binding(Action.LOCK_TOGGLE),), Gesture.HOLD: (Binding(Action.START),)}, 1.0
+)
 RULES = Rules(
-    {"record": ControlRules({Gesture.PRESS: (Binding(Action.RECORD_TOGGLE),)}), "foot": FOOT},
+    {
+        "record": ControlRules({Gesture.PRESS: (Binding(Action.RECORD_TOGGLE),)}),
+        "foot": FOOT,
+        "door": DOOR,
+        "bell": ControlRules({Gesture.TAP: (Binding(Action.START),)}),
+        "secure": ControlRules({Gesture.HOLD: (Binding(Action.LOCK),)}, 1.0),
+    },
     factory_default=HoldRules(frozenset({"reset"}), hold_s=10.0),
 )
 
@@ -91,7 +105,7 @@ def test_the_next_press_is_shown_and_does_nothing(door: Door, control: str) -> N
     out = door.press(control)
     assert learned(out) == [Learned(7, "button", control)]
     (outcome,) = outcomes(out)
-    assert (outcome.source, outcome.result) == (control, "done")
+    assert (outcome.source, outcome.result) == (control, "ignored"), "the lamp must not say: done"
     assert asked(out) == []
     assert any(isinstance(command, Show) and command.view.receipt for command in out)
 
@@ -174,3 +188,40 @@ def test_it_shows_a_button_also_without_a_server_or_a_right_configuration() -> N
     door.do(Reconfigured(wrong, new_room=True))
     door.do(LearnAsked(7))
     assert learned(door.press("record")) == [Learned(7, "button", "record")]
+
+
+# -- pressed from afar ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("control", "request_"),
+    [("record", StartRecording), ("door", LockRoom), ("foot", StartRecording),
+     ("bell", StartRecording)],
+)  # fmt: skip
+def test_a_control_does_from_afar_what_a_plain_press_of_it_does(
+    door: Door, control: str, request_: type
+) -> None:
+    out = door.do(PressAsked(control, door.now))
+    assert [type(ask.request) for ask in asked(out)] == [request_]
+    assert outcomes(out) == []
+
+
+@pytest.mark.parametrize("control", ["secure", "bound to nothing"])
+def test_a_control_that_does_nothing_when_pressed_says_so(door: Door, control: str) -> None:
+    out = door.do(PressAsked(control, door.now))
+    assert [(one.source, one.result) for one in outcomes(out)] == [(control, "ignored")]
+
+
+def test_a_hand_that_holds_the_control_meanwhile_is_not_disturbed(door: Door) -> None:
+    door.do(Pressed("door", door.now))
+    door.now += 0.3
+    assert [type(ask.request) for ask in asked(door.do(PressAsked("door", door.now)))] == [LockRoom]
+    door.now += 0.8
+    (outcome,) = outcomes(door.do(Tick()))
+    assert "busy" in outcome.reason, "the hold was heard, and met the press from afar"
+
+
+def test_nobody_is_shown_a_press_from_afar(door: Door) -> None:
+    door.do(LearnAsked(7))
+    out = door.do(PressAsked("record", door.now))
+    assert (learned(out), len(asked(out))) == ([], 1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ivsd.appliance import durable
 from ivsd.appliance.control import Refused
 from ivsd.config import load
 from ivsd.config.password import CREDENTIAL
@@ -254,11 +255,44 @@ def test_the_stored_password_is_not_sent_to_another_place(
     box.keep()
     told = box.do("preview", edits=edits)
     assert told["needs_password"] is asks
+    if asks:
+        refused = {"wrong"} if told["problems"] else {"password_needed"}
+        revision = box.do("config")["revision"]
+        assert {box.refused("test-connection", edits=edits, password=None)} == refused
+        assert {box.refused("save", edits=edits, password=None, revision=revision)} == refused
+
+
+@pytest.mark.parametrize("file", ["pw", "cards.yaml", "/etc/passwd"])
+@pytest.mark.parametrize("op", ["preview", "test-connection", "save"])
+def test_nobody_from_afar_names_the_file_that_is_the_password(box: Box, op: str, file: str) -> None:
+    args = {"edits": {"valt.password_file": file}, "password": SECRET, "revision": "a"}
+    assert box.refused(op, **args) == "bad_args"
+    assert "password_file" not in box.path.read_text()
+
+
+@pytest.mark.parametrize("key", ["inputs.buttons.1.line", "lights.lamps.1", "factory_default.line"])
+def test_what_no_page_edits_is_not_set_from_afar(box: Box, key: str) -> None:
+    assert box.refused("preview", edits={key: "1"}) == "bad_args"
+
+
+def test_a_save_that_fails_half_way_leaves_the_password_with_its_server(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.path.write_text(FILE.replace("URL", "http://old"))
+    box.keep("old-password")
+    write = durable.write
+
+    def full(path: Path, *args: Any, **more: Any) -> None:
+        if path == box.path:
+            raise OSError(28, "No space left on device", str(path))
+        write(path, *args, **more)
+
+    monkeypatch.setattr(durable, "write", full)
     revision = box.do("config")["revision"]
-    if asks and not told["problems"]:
-        assert box.refused("test-connection", edits=edits, password=None) == "password_needed"
-        code = box.refused("save", edits=edits, password=None, revision=revision)
-        assert code == "password_needed"
+    edits = {"valt.url": "http://new"}
+    assert box.refused("save", edits=edits, password=SECRET, revision=revision) == "not_saved"
+    assert (box.state / CREDENTIAL).read_text() == "old-password"
+    assert "http://old" in box.path.read_text()
 
 
 # -- trying ---------------------------------------------------------------------------------------

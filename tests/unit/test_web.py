@@ -334,7 +334,7 @@ def test_the_factory_default_needs_the_name_of_this_box(box: Box, technician: Fl
     form["name"] = socket.gethostname()
     reply = technician.post("/system/factory-default", data=form, follow_redirects=True)
     assert box.asked == [("factory-default", {})]
-    assert "is being restored" in reply.text
+    assert "was asked for" in reply.text
 
 
 def test_what_the_daemon_refuses_is_told(box: Box, technician: FlaskClient) -> None:

@@ -401,12 +401,27 @@ def test_the_right_one_begins_the_count_anew(make: Make) -> None:
     assert accounts.wait_s(HERE) == 0.0
 
 
-def test_one_address_does_not_shut_out_another(make: Make) -> None:
+def test_one_address_does_not_shut_out_another_however_long_it_tries(
+    make: Make, clock: Clock
+) -> None:
     accounts = make()
     accounts.set_password(PASSWORD)
     for _ in range(100):
         accounts.verify("wrong", HERE)
-    assert accounts.wait_s(HERE) > 0.0
+        assert accounts.wait_s(THERE) == 0.0
+        clock.now += accounts.wait_s(HERE)
+    accounts.verify("wrong", HERE)
+    assert accounts.wait_s(HERE) == 60.0
+    assert accounts.verify(PASSWORD, THERE)
+
+
+def test_many_addresses_keep_nobody_waiting_for_long(make: Make, clock: Clock) -> None:
+    accounts = make()
+    accounts.set_password(PASSWORD)
+    for n in range(200):
+        accounts.verify("wrong", f"10.0.1.{n}")
+        assert accounts.wait_s(THERE) <= 2.0
+        clock.now += accounts.wait_s(THERE)
     assert accounts.verify(PASSWORD, THERE)
 
 

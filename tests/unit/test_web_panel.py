@@ -215,7 +215,7 @@ def test_the_panel_shows_how_the_box_is(visit: Visit) -> None:
         "Interview Room 1", "Recording", "Recorded: 0:01:01", "https://valt", "up for 90 s",
         "VALT 6.5.2", "certificates that this system trusts", "80 s ago", "2 wait for the server",
         "hall reader ready", "record starts or stops a recording GPIO line 17", "red, steady",
-        "✗ failed record (start): no answer", "✓ done hall reader (start): begun",
+        "✗ failed record: no answer", "✓ done hall reader: begun",
         "– ignored marker (marker): no use",
     ):  # fmt: skip
         assert part in words

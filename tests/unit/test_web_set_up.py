@@ -172,7 +172,7 @@ class Visitor:
         assert len(set(page.ids)) == len(page.ids)
         assert set(page.points_to) <= set(page.ids)
         assert "style=" not in reply.text
-        assert "<script" not in reply.text or self.code == 503
+        assert "<script" not in reply.text.replace('<script src="/static/', "")
         if page.fields.get("revision"):
             assert page.first_act == "/set-up/preview"  # what Enter does
             assert page.labelled >= {"valt-url", "valt-username", "password", "room"}
