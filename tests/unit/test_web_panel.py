@@ -216,7 +216,7 @@ def test_the_panel_shows_how_the_box_is(visit: Visit) -> None:
         "VALT 6.5.2", "certificates that this system trusts", "80 s ago", "2 wait for the server",
         "hall reader ready", "record starts or stops a recording GPIO line 17", "red, steady",
         "✗ failed record: no answer", "✓ done hall reader: begun",
-        "– ignored marker (marker): no use",
+        "– ignored marker: no use",
     ):  # fmt: skip
         assert part in words
     for part in ("Something is wrong", "under way", "not known", "seen"):
