@@ -305,7 +305,7 @@ def _parser() -> argparse.ArgumentParser:
 
     press = commands.add_parser(
         "press",
-        help="press a control of this box and say what came of it (root)",
+        help="do what a plain press of a control does, and say what came of it (root)",
         description="Ends with 0 if it was done, 1 if it failed or was ignored, 3 if no daemon "
         "answers and 4 if it does not answer you: no right, or too many ask.",
     )
