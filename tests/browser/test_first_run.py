@@ -177,7 +177,7 @@ def test_the_code_of_the_console_is_a_way_in_too(new: WebService, visit: Visitor
 def test_log_in_survives_a_reload_and_ends_with_a_log_out_in_every_tab(
     known: WebService, visit: Visitors
 ) -> None:
-    page = visit(known.url, may_fail="EventSource")  # its stream ends at the log-in page
+    page = visit(known.url, may_fail="status of 401")  # what its stream is told
     log_in(page)
     page.reload()
     page.locator("#room").wait_for()
