@@ -104,4 +104,4 @@ def test_a_daemon_that_ends_is_told_on_the_open_page(
     box.daemon.stop()
     wait_until_it_says_not_live(page, TOLD_WITHIN_S)
     page.reload()
-    page.get_by_role("heading", name="How this box is cannot be told").wait_for()
+    page.get_by_role("heading", name="ivsd does not answer").wait_for()
