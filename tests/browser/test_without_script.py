@@ -20,7 +20,7 @@ def test_a_press_works_and_is_shown_without_a_script(
     page.locator("#server", has_text="The room is recording").wait_for()
     assert page.locator("#lamp-1 .bulb").get_attribute("data-colour") == "red"
     page.get_by_role("button", name="Bob").click()
-    page.locator("#newest", has_text="badge").wait_for(timeout=REFRESHED_WITHIN_MS)
+    page.locator("#newest", has_text="reader").wait_for(timeout=REFRESHED_WITHIN_MS)
     assert len(box.simulator.world.recordings) == 1
     assert "every 5 seconds" in page.locator("footer").inner_text()
     page.goto("/log")
