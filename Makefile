@@ -45,7 +45,7 @@ test-browser: $(VENV)/.browser  ## the box's own pages in a real browser
 	@$(BIN)/python -m pytest tests/browser $(ARGS)
 
 soak-appliance: $(VENV)/.dev  ## in the virtual machine: every power cut and scenario, 10,000 presses
-	@IVSD_SWEEP=1 $(BIN)/python -m pytest tests/appliance -k "power_cut or scenario or presses or load or equal_reader" $(ARGS)
+	@IVSD_SWEEP=1 $(BIN)/python -m pytest tests/appliance -k "power_cut or scenario or presses or load or equal_reader or line_is_taken" $(ARGS)
 
 docs: $(VENV)/.base  ## write into the README what every control does and every light means
 	@$(BIN)/python .ci/readme_table.py

@@ -2,5 +2,9 @@
 
 import os
 
+import pytest
+
 SWEEP = os.environ.get("IVSD_SWEEP") == "1"
 """Whether everything is played that takes long, too: `make soak-appliance`."""
+
+LONG = pytest.mark.skipif(not SWEEP, reason="it takes long: make soak-appliance")

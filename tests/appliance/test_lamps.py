@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.appliance import LONG
 from tests.appliance.box import CHIP, HOLD_LINE, ROOM, Box
 from tests.appliance.hands import Change, tap
 
@@ -209,6 +210,7 @@ def test_the_led_of_a_keyboard_that_ivsd_has_for_itself_is_lit_or_told_as_lost(b
     assert lit == [0, 1] or box.lines(since, "lamp own")
 
 
+@LONG
 def test_a_lamp_whose_line_is_taken_stops_nothing_and_comes_back(box: Box) -> None:
     box.stop()
     with box.other_program(HOLD_LINE, CHIP, str(RGB[1]), "door-opener"):

@@ -25,14 +25,11 @@ IN_EVERY_RUN = [
     "a-lost-answer-in-a-sequence-is-resolved-by-the-room",
     "a-lost-link-comes-back-with-the-truth",
     "a-marker-of-an-outage-on-valt-5-goes-into-its-own-recording",
-    "a-marker-of-an-outage-that-is-refused-blocks-no-other",
     "a-pin-of-the-same-digits-is-not-the-badge",
     "a-recording-is-stopped-by-holding-the-button",
     "a-start-pressed-while-the-server-is-silent-never-comes-late",
     "a-tap-sets-a-marker-and-a-long-press-says-to-tap",
     "five-wrong-pins-shut-the-keypad-and-nothing-else",
-    "one-press-marks-and-then-pauses",
-    "only-the-author-stops-where-the-site-wants-it",
     "somebody-else-changes-the-room",
 ]
 """What a person, the room and the server can do, once. All of them are played against the

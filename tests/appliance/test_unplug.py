@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.appliance import SWEEP
+from tests.appliance import LONG
 from tests.appliance.box import CHIP, HOLD_KEYS, HOLD_LINE, ROOM, Box
 from tests.appliance.hands import Hands, HandsError, Step, tap, typed
 
@@ -55,9 +55,6 @@ BY_LOAD = ["button load1", "load keys"]
 def configured(buttons: str, keyboards: str, more: str = "") -> str:
     """A configuration with these devices."""
     return f"{CONTROLS}inputs:\n  buttons:\n{buttons}  keyboards:\n{keyboards}{more}"
-
-
-LONG = pytest.mark.skipif(not SWEEP, reason="it takes long: make soak-appliance")
 
 
 @pytest.fixture(scope="module")
