@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -16,6 +17,8 @@ from ivsd.web.hosts import own_names
 from ivsd.web.live import Live
 from ivsd.web.serve import address_of, asker, listen
 from ivsd.web.site import Site
+
+OPEN_PAGES_END_WITHIN_S = 2.0
 
 
 class Hands:
@@ -94,5 +97,9 @@ class Pages:
 
     def __exit__(self, *error: object) -> None:
         self._live.close()
+        # The pages that were open end first: each tells the server so, which must still be there.
+        end = time.monotonic() + OPEN_PAGES_END_WITHIN_S
+        while self._server.task_dispatcher.active_count and time.monotonic() < end:
+            time.sleep(0.02)
         self._server.close()
         self._thread.join(2)
