@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ivsd.appliance.settings import DEFAULT_STATE
+from ivsd.appliance.status_command import printable
 from ivsd.config import ConfigError, Problem, password, trust
 from ivsd.config.checker import Checked, read
 from ivsd.config.schema import Config, Inputs, Role, Valt
@@ -110,6 +111,4 @@ def _conclude(problems: list[Problem], found: list[Finding], *, as_json: bool) -
 
 
 def _say(line: str) -> None:
-    """Print a line; what comes from elsewhere shall not move the cursor."""
-    shown = (sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
-    print("".join(shown), flush=True)
+    print(printable(line), flush=True)

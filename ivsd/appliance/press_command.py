@@ -1,4 +1,4 @@
-"""`ivsd press`: has the daemon press a control, and tells what came of it."""
+"""`ivsd press`: has the daemon do what a plain press of a control does, and tells its outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DONE, NOT_DONE = 0, 1
 
 
 def press(socket: Path, control: str, *, as_json: bool) -> int:
-    """Press a control and let it go; print the outcome and return the exit code."""
+    """Have it done; print the outcome and return the exit code."""
     try:
         outcome = control_client.ask(socket, "press", {"control": control})
     except ControlError as e:

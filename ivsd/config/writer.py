@@ -1,9 +1,5 @@
 """Writes ivsd.yaml anew from the schema (decision 5): every value stays, the layout does not.
 
-What stands in a file is held as `Values`: plain dictionaries, lists, texts and numbers under the
-schema's names, with a short form such as `record: record_toggle` spelled out. It is not a
-`Config`, because a file that is not whole yet (the factory's has no server) must be held, too.
-
 The written file is made to be read by a person: the schema's order and its sentences, and behind
 a # what has its default. Defaults are not written as values, so that a better one of a later
 version comes to this box; and in an entry of a list, `chip` or `hold_s` may not even be given

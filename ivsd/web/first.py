@@ -22,6 +22,7 @@ from ivsd.appliance.control_client import ControlError
 from ivsd.web.accounts import SHORTEST, AlreadySet
 from ivsd.web.backoff import Backoff, why_not
 from ivsd.web.sessions import Sessions, address
+from ivsd.web.unanswered import NOT_LEARNT
 
 if TYPE_CHECKING:
     from ivsd.web.live import Live
@@ -31,12 +32,6 @@ PROVEN_S = 600.0  # decision 34
 MOST_PROVEN = 16
 
 log = logging.getLogger("ivsd.web")
-
-_NOT_PRESSED = {
-    "nothing_came": "Nothing was pressed or swiped in time. Try again.",
-    "busy": "Another browser or command waits for a press at this moment. Do not press anything "
-    "now: it would count for that one. Try again in 30 s.",
-}
 
 
 class Proofs:
@@ -142,7 +137,7 @@ def add_first(pages: Blueprint, sessions: Sessions, site: Site) -> None:
         try:
             site.ask("learn")
         except ControlError as e:
-            return page(503, press_problem=_NOT_PRESSED.get(e.code, str(e)))
+            return page(503, press_problem=NOT_LEARNT.get(e.code, str(e)))
         if refused := why_no_press(site.live):  # a room was set up meanwhile: it was meant for that
             return page(403, refused=refused)
         presses.right(address())

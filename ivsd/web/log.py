@@ -13,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 from ivsd.appliance import status_words as words
 from ivsd.appliance.control_client import ControlError
 from ivsd.appliance.status import OutcomeStatus, Status
+from ivsd.web.unanswered import away
 
 if TYPE_CHECKING:
     from ivsd.web.site import Site
@@ -81,9 +82,7 @@ def pages(site: Site) -> Blueprint:
     def log() -> tuple[str, int]:
         found = site.live.status()
         if isinstance(found, ControlError):
-            is_silent = found.code in ("no_daemon", "no_answer")
-            page = render_template("away.html", problem=str(found), does_not_answer=is_silent)
-            return page, 503
+            return away(found)
         wanted = Wanted.of(request.args)
         parts = fragments(current_app.jinja_env, found, wanted)
         return render_template("log.html", parts=parts, wanted=wanted, kinds=KINDS), 200

@@ -18,6 +18,7 @@ from ivsd.web import access, log
 from ivsd.web.hands import CABLE, ELSEWHERE, ServerView, add_hands
 from ivsd.web.live import Found, Once, Stream, TooManyStreams
 from ivsd.web.picture import fragments
+from ivsd.web.unanswered import away
 
 if TYPE_CHECKING:
     from ivsd.web.site import Site
@@ -80,12 +81,6 @@ def pages(site: Site) -> Blueprint:
     if demo is not None:
         add_hands(pages, demo)
     return pages
-
-
-def away(problem: ControlError) -> tuple[str, int]:
-    """Draw what stands in place of any page that needs the daemon."""
-    is_silent = problem.code in ("no_daemon", "no_answer")
-    return render_template("away.html", problem=str(problem), does_not_answer=is_silent), 503
 
 
 def _told(

@@ -16,8 +16,8 @@ from flask import Blueprint, abort, flash, make_response, redirect, render_templ
 
 from ivsd.appliance import status_words as words
 from ivsd.appliance.control_client import ControlError
-from ivsd.web import panel
 from ivsd.web.draft import LABELS, Draft, Problem, Rooms, colons, placed, rooms_of
+from ivsd.web.unanswered import NOT_LEARNT, away
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
@@ -47,11 +47,6 @@ STEPS = {
     "valt": "VALT", "log_in": "Log-in", "version": "Version", "room": "Room", "rights": "Rights",
     "actions": "Recording", "speed": "Speed", "clock": "Clock",
 }  # fmt: skip
-_NOT_LEARNT = {
-    "nothing_came": "Nothing was pressed or swiped in time. Try again.",
-    "busy": "Another browser or command waits for a press at this moment. Do not press anything "
-    "now: it would count for that one. Try again in 30 s.",
-}
 _CODES = {"wrong": 422, "password_needed": 422, "no_daemon": 503, "no_answer": 503}
 _STEPS_OF_FORM = ("test", "preview", "save", "trust", "which")
 
@@ -134,7 +129,7 @@ def pages(site: Site) -> Blueprint:
         """Show what stands in place of the form."""
         if error.code == "wrong_file":
             return make_response(render_template("set_up.html", broken=str(error)), 409)
-        return make_response(panel.away(error))
+        return make_response(away(error))
 
     @pages.errorhandler(_Unread)
     def only_what_was_typed(unread: _Unread) -> Response:
@@ -248,9 +243,9 @@ def pages(site: Site) -> Blueprint:
             preview(draft)
             pressed = site.ask("learn")
         except ControlError as e:
-            if e.code not in _NOT_LEARNT:
+            if e.code not in NOT_LEARNT:
                 return refused(draft, e)
-            missed = _NOT_LEARNT[e.code]
+            missed = NOT_LEARNT[e.code]
         return show(draft, pressed=pressed, missed=missed)
 
     return pages
