@@ -14,24 +14,23 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any
 
 from ivsd.appliance import journal
-from ivsd.appliance.control import Control, Desk, Refused, Reply
+from ivsd.appliance.control import Control, Desk
 from ivsd.appliance.factory import client as factory_default
 from ivsd.appliance.notify import notify
 from ivsd.appliance.settings import Settings
-from ivsd.appliance.status import ControlStatus, Status
+from ivsd.appliance.status import Status
 from ivsd.appliance.status_words import summary
 from ivsd.appliance.watchdog import Watchdog
+from ivsd.asked import Asked, Task
 from ivsd.config import Config, ConfigError, Salvaged
 from ivsd.controller import Controller
 from ivsd.events import (
-    LEARN_S,
     Ask,
     Command,
     Drop,
@@ -39,15 +38,12 @@ from ivsd.events import (
     FactoryDefaultBegan,
     FactoryDefaultFailed,
     Keep,
-    LearnAsked,
     Learned,
     LearnGivenUp,
     LightView,
     MarkSent,
     Note,
-    Outcome,
     PollNow,
-    PressAsked,
     Reconfigured,
     Report,
     RestoreFactoryState,
@@ -102,35 +98,7 @@ class _Crash:
     error: BaseException | None
 
 
-@dataclass(frozen=True)
-class _Question:
-    """Somebody wants to know how it is; the loop answers."""
-
-    reply: Callable[[Status], None]
-
-
-@dataclass(frozen=True)
-class _Press:
-    """Somebody has a control pressed from afar."""
-
-    control: str
-    reply: Reply
-
-
-@dataclass(frozen=True)
-class _Learner:
-    """Somebody wants to be shown the next input."""
-
-    token: int
-    reply: Reply
-
-
-_Item = Event | _Order | _Crash | _Question | _Press | _Learner
-
-_NOT_LEARNED = {
-    "busy": "somebody else waits for a button or a badge: try again in half a minute",
-    "nothing_came": f"nothing was pressed or swiped within {LEARN_S:g} s",
-}
+_Item = Event | _Order | _Crash | Task
 
 
 class Daemon:
@@ -154,7 +122,6 @@ class Daemon:
     ) -> None:
         self._path = path
         self._settings = Settings(path, state, owns_file=owns_file)
-        self._setting_up = SettingUp(path, state, self.reload, may_write=owns_file)
         self._watchdog = Watchdog()
         self._observe = observe
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
@@ -163,10 +130,13 @@ class Daemon:
         self._outbox = OutboxThread(state, self.post)
         self._parts = Parts(path, hardware or RealHardware(), self.post)
         self._room = ""
-        self._controls: tuple[ControlStatus, ...] = ()
-        self._presses: dict[tuple[str, float], Reply] = {}
-        """Whose outcome somebody waits for: control and moment."""
-        self._learners: dict[int, Reply] = {}
+        setting_up = SettingUp(path, state, self.reload, may_write=owns_file)
+        self._asked = Asked(
+            self._queue.put,
+            self._parts,
+            orders={"reload": self.reload, "restart": self.stop},
+            beside=dict.fromkeys(("config", "preview", "save", "test-connection"), setting_up.do),
+        )
         self._view = LightView()
         self._status_words = ""
         self._began_at = time.monotonic()
@@ -174,11 +144,8 @@ class Daemon:
         desk = Desk(
             ask_status=self._ask_status,
             post=self.post,
-            reload=self.reload,
-            restart=self.stop,
-            press=self._ask_press,
-            learn=self._learn,
-            set_up=self._set_up,
+            do=self._asked.do,
+            learn=self._asked.learn,
             hidden=lambda: self._parts.secrets,
         )
         self._control = Control(socket, desk) if socket is not None else None
@@ -218,17 +185,12 @@ class Daemon:
                 log.critical("thread %s died", item.thread, exc_info=item.error)
                 code = 1
                 break
-            if isinstance(item, _Question):
-                item.reply(self._status())
-                continue  # no tick: events may wait behind it
-            if isinstance(item, _Press):
-                deadline = self._press(item)
-                continue
+            if isinstance(item, Task):
+                if (event := item.do()) is None:
+                    continue  # no tick: events may wait behind it
+                item = event
             if isinstance(item, LearnGivenUp):
-                self._learners.pop(item.token, None)
-            if isinstance(item, _Learner):
-                self._learners[item.token] = item.reply
-                item = LearnAsked(item.token)
+                self._asked.gave_up(item.token)
             if item is _Order.RELOAD:
                 self._load()
                 self._tell_status()
@@ -282,9 +244,9 @@ class Daemon:
                 threading.Thread(target=self._restore, name="factory-default", daemon=True).start()
             case Report(outcome):
                 journal.write_outcome(outcome)
-                self._answer_press(outcome)
+                self._asked.ended(outcome)
             case Learned():
-                self._answer_learner(command)
+                self._asked.learned(command)
             case Note():
                 journal.write_note(command)
 
@@ -310,7 +272,10 @@ class Daemon:
             self._control.changed()
 
     def _ask_status(self, reply: Callable[[Status], None]) -> None:
-        self._queue.put(_Question(reply))
+        def answer() -> None:
+            reply(self._status())
+
+        self._queue.put(Task(answer))
 
     def _status(self) -> Status:
         parts = self._parts
@@ -324,57 +289,11 @@ class Daemon:
             link=parts.link,
             view=self._view,
             lamps=parts.lamps_of(self._view),
-            controls=self._controls,
+            controls=self._asked.controls,
             readers=parts.reader.devices if parts.reader is not None else [],
             lamp_devices=parts.player.devices if parts.player is not None else [],
         )
         return overview(self._controller.snapshot(around.now), around)
-
-    # -- what others have done -----------------------------------------------------------------
-
-    def _ask_press(self, control: str, reply: Reply) -> None:
-        self._queue.put(_Press(control, reply))
-
-    def _press(self, wanted: _Press) -> float | None:
-        """Do what a press of a control does, and answer with the outcome."""
-        if wanted.control not in {control.name for control in self._controls}:
-            names = ", ".join(control.name for control in self._controls) or "none"
-            text = f"there is no control “{wanted.control}”: those of ivsd.yaml are {names}"
-            wanted.reply(Refused("bad_args", text))
-            return self._step(Tick())
-        now = time.monotonic()
-        self._presses[wanted.control, now] = wanted.reply
-        return self._step(PressAsked(wanted.control, now))
-
-    def _answer_press(self, outcome: Outcome) -> None:
-        reply = self._presses.pop((outcome.source, outcome.pressed_at), None)
-        if reply is not None:
-            reply({"result": outcome.result.value, "reason": outcome.reason})
-
-    def _set_up(self, op: str, args: Mapping[str, Any], reply: Reply) -> None:
-        """Have it done beside the loop: a file is checked, a server is tried."""
-
-        def do() -> None:
-            try:
-                reply(self._setting_up.do(op, args))
-            except Exception:  # who waits for it shall not wait in vain
-                log.exception("%s has failed", op)
-                reply(Refused("failed", "it has failed by a defect: see the journal of ivsd"))
-
-        threading.Thread(target=do, name=f"set-up {op}", daemon=True).start()
-
-    def _learn(self, token: int, reply: Reply) -> None:
-        self._queue.put(_Learner(token, reply))
-
-    def _answer_learner(self, learned: Learned) -> None:
-        reply = self._learners.pop(learned.token, None)
-        if reply is None:
-            return
-        if learned.why:
-            reply(Refused(learned.why, _NOT_LEARNED[learned.why]))
-            return
-        number = learned.number.reveal() if learned.number is not None else None
-        reply({"kind": learned.kind, "name": learned.source, "number": number})
 
     # -- the parts ----------------------------------------------------------------------------
 
@@ -398,7 +317,7 @@ class Daemon:
         self._room = str(config.room)
         journal.set_room(config.room)
         rules = rules_from(config, read.cards)
-        self._controls = controls_of(rules, config.inputs)
+        self._asked.controls = controls_of(rules, config.inputs)
         self._parts.use_hardware(
             config.inputs, config.badges, config.lights, config.factory_default, self._view
         )
@@ -414,7 +333,7 @@ class Daemon:
             factory_default=hold_rules_of(held),
             config_problem=f"the configuration is wrong: {problems[0]}{more}",
         )
-        self._controls = controls_of(rules, parts.inputs)
+        self._asked.controls = controls_of(rules, parts.inputs)
         self._step(Reconfigured(rules, new_room=True))
 
     def _use_link(self, config: Config, rules: Rules, secret: Secret) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ivsd.appliance import durable
-from ivsd.appliance.control import Refused
+from ivsd.appliance.operations import Refused
 from ivsd.config import ConfigError, Problem, password, trust
 from ivsd.config.changes import changes, difference
 from ivsd.config.edits import Merged, merge, text_of
@@ -59,7 +59,7 @@ class SettingUp:
         self._saving = threading.Lock()
 
     def do(self, op: str, args: Mapping[str, Any]) -> dict[str, Any] | Refused:
-        """Carry out one of the operations of `ivsd.appliance.control`; never raises."""
+        """Carry out one of its operations (`ivsd.appliance.operations`); never raises."""
         edits, typed = args.get("edits", {}), args.get("password")
         if not all(isinstance(text, str | None) for text in edits.values()):
             return Refused("bad_args", "edits are texts, or null to take a key away")

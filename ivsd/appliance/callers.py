@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ivsd.appliance.operations import OPERATIONS
+
 STATUS_OPS = ("status", "subscribe")
-LEARN = "learn"
 LONGEST_LINE = 64 * 1024
 CHUNK = 16 * 1024
 _UCRED = struct.Struct("3i")  # pid, uid, gid (unix(7), SO_PEERCRED)
@@ -150,7 +151,7 @@ class Caller:
     @property
     def learns(self) -> bool:
         """Whether it waits for what a hand does next."""
-        return self._waits_for is not None and self._waits_for.op == LEARN
+        return self._waits_for is not None and OPERATIONS[self._waits_for.op].needs_hand
 
     @property
     def has_left(self) -> bool:

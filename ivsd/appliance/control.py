@@ -1,40 +1,6 @@
 """The control socket: where other programs of this box ask the daemon and tell it things.
 
-A Unix stream socket (decision 28). One line of JSON per request, one per answer:
-
-    {"id": 1, "op": "status"}  ->  {"id": 1, "ok": true, "data": {...}}
-                               or  {"id": 1, "ok": false, "error": {"code": "...", "text": "..."}}
-
-`id` is the caller's own, a number or a short text. Operations, without `args` but where some are
-named:
-
-    status           the state of this box, see `ivsd.appliance.status`
-    subscribe        the same, then one more such answer whenever something has changed; who reads
-                     slowly gets the newest one only
-    reload           read the configuration again
-    press            do what a plain press of a `control` does; the answer is its outcome,
-                     {"result": "done", "reason": "..."} as in the status
-    learn            the next input, which does nothing else: {"kind": "button", "badge" or "pin",
-                     "name": the control or reader, "number": of a badge, else null}. Within 30 s,
-                     for one caller at a time; hanging up ends it
-    restart          end the daemon; systemd starts it anew
-    config           what ivsd.yaml says: {"file", "values" without the password, "has_password",
-                     "revision", "problems": list of {"key", "text"}}
-    preview          what a save of `edits` (dotted key -> text, null takes a key away) would do:
-                     {"problems", "changes": list of {"key", "old", "new"}, "diff",
-                     "needs_password": whether it must be typed again}
-    save             write `edits` and a `password` (or null) into the file of this `revision`:
-                     {"revision"}
-    test-connection  try the way to the server with `edits` and a `password` (or null):
-                     {"findings": list of {"step", "ok", "text", "advice", ...}}
-    factory-default  restore the factory state, see the issue of the factory default; the answer
-                     tells that it was handed on, not what becomes of it
-
-Whoever may open the socket may read the status. Only root, the daemon's own user and ivsd-web may
-do more: the kernel tells who asks. Error codes: bad_request, bad_args, unknown_op, too_long,
-not_allowed, busy (too many callers, or another one learns), nothing_came, failed (a defect),
-wrong_file, wrong, password_needed, changed, not_here, not_saved and no_answer (the daemon's loop
-does not turn).
+A Unix stream socket; `ivsd.appliance.operations` has the protocol.
 
 The status comes from the daemon's loop, so an answer proves that it turns. One thread serves all
 callers and sleeps while there is nothing to do.
@@ -60,49 +26,16 @@ from typing import Any
 
 from ivsd.appliance.callers import STATUS_OPS, Caller, Request, answer, refusal
 from ivsd.appliance.listening import listen
+from ivsd.appliance.operations import OPERATIONS, Refused, Reply
 from ivsd.appliance.status import Status, to_json
-from ivsd.events import LEARN_S, Event, FactoryDefaultAsked, LearnGivenUp
+from ivsd.events import Event, FactoryDefaultAsked, LearnGivenUp
 
 MOST_CALLERS = 32
-OUTCOME_WITHIN_S = 30.0  # every press has a deadline of its own, which is shorter
-LEARNT_WITHIN_S = LEARN_S + 5.0
-SET_UP_WITHIN_S = 38.0  # the steps of a test have limits of their own, which are shorter
-ANSWER_WITHIN_S = 1.5  # less than a caller waits: it shall get the reason, not a silence
 ASK_EVERY_S = 0.05  # at most: callers in a hurry must not keep the loop from its work
 ACCEPT_AGAIN_S = 1.0
 WEB_USER = "ivsd-web"
 
 log = logging.getLogger("ivsd")
-
-
-_A_TEXT, _EDITS, _MAYBE_A_TEXT = (str,), (dict,), (str, type(None))
-ARGS: dict[str, dict[str, tuple[type, ...]]] = {
-    "status": {},
-    "subscribe": {},
-    "reload": {},
-    "press": {"control": _A_TEXT},
-    "learn": {},
-    "restart": {},
-    "config": {},
-    "preview": {"edits": _EDITS},
-    "save": {"edits": _EDITS, "password": _MAYBE_A_TEXT, "revision": _A_TEXT},
-    "test-connection": {"edits": _EDITS, "password": _MAYBE_A_TEXT},
-    "factory-default": {},
-}
-"""Every operation, with what it takes."""
-_TAKES = {_A_TEXT: "a text", _EDITS: "an object", _MAYBE_A_TEXT: "a text or null"}
-
-
-@dataclass(frozen=True)
-class Refused:
-    """What cannot be done, and why: a code for programs, a sentence for people."""
-
-    code: str
-    text: str
-
-
-Reply = Callable[[dict[str, Any] | Refused], None]
-"""Takes the answer to one request; may be called on any thread, once."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +45,10 @@ class Desk:
     ask_status: Callable[[Callable[[Status], None]], None]
     """Have the loop make a status and hand it over, on the loop's thread."""
     post: Callable[[Event], None]
-    reload: Callable[[], None]
-    restart: Callable[[], None]
-    press: Callable[[str, Reply], None]
+    do: Callable[[str, Mapping[str, Any], Reply], None]
+    """Carries out an operation."""
     learn: Callable[[int, Reply], None]
     """The number is the caller's, to tell that it has given up (LearnGivenUp)."""
-    set_up: Callable[[str, Mapping[str, Any], Reply], None]
-    """Does config, preview, save and test-connection."""
     hidden: Callable[[], list[str]]
     """Texts that must not be told: password and token."""
 
@@ -292,47 +222,31 @@ class Control(threading.Thread):
         self._subscribers = sum(item.subscribes for item in self._callers)
 
     def _carry_out(self, caller: Caller, request: Request, now: float) -> None:
-        if request.op not in ARGS:
-            caller.put(refusal(request.id, "unknown_op", f"known here: {', '.join(ARGS)}"))
+        if (wanted := OPERATIONS.get(request.op)) is None:
+            known = ", ".join(OPERATIONS)
+            caller.put(refusal(request.id, "unknown_op", f"known here: {known}"))
             return
-        if request.op not in STATUS_OPS and caller.uid not in self._users:
+        if not wanted.is_for_all and caller.uid not in self._users:
             text = f"only root and {WEB_USER} may do this"
             caller.put(refusal(request.id, "not_allowed", text))
             return
-        wanted = ARGS[request.op]
-        fits = request.args.keys() == wanted.keys() and all(
-            isinstance(value, wanted[name]) for name, value in request.args.items()
-        )
-        if not fits:
-            takes = " and ".join(f"{name} ({_TAKES[kinds]})" for name, kinds in wanted.items())
-            text = f"{request.op} takes {takes or 'no args'}"
-            caller.put(refusal(request.id, "bad_args", text))
+        if problem := wanted.problem(request.op, request.args):
+            caller.put(refusal(request.id, "bad_args", problem))
             return
-        match request.op:
-            case "status" | "subscribe":
-                self._asked.discard(caller)  # that one may have been made before it asked
-                caller.wait(request, now + ANSWER_WITHIN_S)
-            case "press":
-                caller.wait(request, now + OUTCOME_WITHIN_S)
-                self._desk.press(request.args["control"], partial(self._answer, caller, request))
-            case "learn":
-                token = self._learning[caller] = next(self._tokens)
-                caller.wait(request, now + LEARNT_WITHIN_S)
-                self._desk.learn(token, partial(self._answer, caller, request))
-            case "config" | "preview" | "save" | "test-connection":
-                caller.wait(request, now + SET_UP_WITHIN_S)
-                reply = partial(self._answer, caller, request)
-                self._desk.set_up(request.op, request.args, reply)
-            case "reload":
-                self._desk.reload()
-                caller.put(answer(request.id, {}))
-            case "restart":
-                self._desk.restart()
-                caller.put(answer(request.id, {}))
-            case "factory-default":
-                source = f"control socket ({self._users[caller.uid]})"
-                self._desk.post(FactoryDefaultAsked(source, now))
-                caller.put(answer(request.id, {}))
+        if request.op == "factory-default":
+            source = f"control socket ({self._users[caller.uid]})"
+            self._desk.post(FactoryDefaultAsked(source, now))
+            caller.put(answer(request.id, {}))
+            return
+        if request.op in STATUS_OPS:
+            self._asked.discard(caller)  # that one may have been made before it asked
+        caller.wait(request, now + wanted.within_s)
+        reply = partial(self._answer, caller, request)
+        if wanted.needs_hand:
+            token = self._learning[caller] = next(self._tokens)
+            self._desk.learn(token, reply)
+        elif request.op not in STATUS_OPS:
+            self._desk.do(request.op, request.args, reply)
 
     # -- the status ---------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ivsd.appliance.operations import ANSWER_WITHIN_S, OPERATIONS
 from ivsd.appliance.status import NotAStatus, Status, from_json
 
 TIMEOUT_S = 2.0
@@ -19,7 +20,7 @@ LONGEST_ANSWER = 1024 * 1024
 class ControlError(Exception):
     """The daemon could not be asked, or said no; `str()` is a sentence for a technician.
 
-    `code` is one of the daemon's (see `ivsd.appliance.control`) or no_daemon, no_permission,
+    `code` is one of the daemon's (see `ivsd.appliance.operations`) or no_daemon, no_permission,
     no_answer, bad_answer.
     """
 
@@ -28,9 +29,8 @@ class ControlError(Exception):
         self.code = code
 
 
-SLOW = ("press", "learn", "config", "preview", "save", "test-connection")
-SLOW_TIMEOUT_S = 40.0
-"""For operations that wait for a person, a server or a disk: the daemon ends them earlier."""
+LATER_S = 2.0
+"""How much longer a caller waits for what may take long: the daemon itself shall say why."""
 
 
 def ask(
@@ -45,8 +45,9 @@ def ask(
 
     `is_gone` tells whether nobody waits for it any more: then it is hung up, which ends a `learn`.
     """
-    if op in SLOW:
-        timeout_s = max(timeout_s, SLOW_TIMEOUT_S)
+    wanted = OPERATIONS.get(op)  # a daemon of another version may know it
+    if wanted is not None and wanted.within_s > ANSWER_WITHIN_S:
+        timeout_s = max(timeout_s, wanted.within_s + LATER_S)
     with _Connection(path, op, timeout_s, args) as connection:
         return connection.answer(timeout_s, is_gone)
 

@@ -53,6 +53,11 @@ def steady_frames(view: LightView, fixture: Fixture) -> list[Frame]:
     return frames
 
 
+def blinking(colour: Colour) -> list[Frame]:
+    """What a lamp shows once when somebody wants to see which it is: no word of the language."""
+    return [(Colour.OFF, 0.25), (colour, 0.75)] * 3 + [(Colour.OFF, 0.25)]
+
+
 def receipt_frames(view: LightView, fixture: Fixture) -> list[Frame]:
     """What this lamp shows once as the answer to a press."""
     if fixture.shows == RECORDING_SIGN or view.receipt is None:
@@ -88,6 +93,10 @@ class _Track:
         self.frames = frames
         if not playing_receipt:
             self.index, self.until = -1, now
+
+    def play_once(self, frames: list[Frame], now: float) -> None:
+        """Show this, and then what is true by then."""
+        self.receipt, self.index, self.until = frames, -1, now
 
     def advance(self, now: float) -> float | None:
         """Move to the frame of this moment; return when the next one is due, None for never."""
@@ -133,6 +142,7 @@ class Player(threading.Thread):
         self._clock = clock
         self._changed = threading.Condition()
         self._wanted: LightView | None = view
+        self._blinks: dict[str, list[Frame]] = {}
         self._receipt_no = view.receipt_no  # an old receipt is not played again
         self._stopping = False
         self.busy_since: float | None = None
@@ -143,6 +153,16 @@ class Player(threading.Thread):
         with self._changed:
             self._wanted = view
             self._changed.notify()
+
+    def blink(self, name: str, colour: Colour) -> float | None:
+        """Let one lamp blink; return for how many seconds, None without such a lamp."""
+        if name not in {fixture.lamp.name for fixture in self.fixtures}:
+            return None
+        frames = blinking(colour)
+        with self._changed:
+            self._blinks[name] = frames
+            self._changed.notify()
+        return sum(seconds for _, seconds in frames)
 
     def stop(self, timeout_s: float) -> None:
         """Switch all lamps off and end; a lamp that hangs is left after `timeout_s`."""
@@ -160,15 +180,19 @@ class Player(threading.Thread):
             due = self._play()  # outside of the lock: a slow lamp must not hold up `show`
             self.busy_since = None
             with self._changed:
-                if self._wanted is None and not self._stopping:
+                if self._wanted is None and not self._blinks and not self._stopping:
                     self._changed.wait(None if due is None else max(0.0, due - self._clock()))
                 if self._stopping:
                     break
                 view, self._wanted = self._wanted, None
+                blinks, self._blinks = self._blinks, {}
             if view is not None:
                 for track in self._tracks:
                     track.take(view, view.receipt_no != self._receipt_no, self._clock())
                 self._receipt_no = view.receipt_no
+            for track in self._tracks:
+                if frames := blinks.get(track.fixture.lamp.name):
+                    track.play_once(frames, self._clock())
         for track in self._tracks:
             track.fixture.lamp.close()
 

@@ -11,7 +11,7 @@ from ivsd.web.live import Live
 
 
 class Ask(Protocol):
-    """Has the daemon do one operation of `ivsd.appliance.control`; raises ControlError."""
+    """Has the daemon do one operation of `ivsd.appliance.operations`; raises ControlError."""
 
     def __call__(self, op: str, **args: Any) -> dict[str, Any]: ...
 

@@ -175,5 +175,5 @@ def press(box: LiveBox | FactoryBox, control: str) -> None:
 
 def press_to_learn(box: LiveBox | FactoryBox, control: str) -> None:
     """Press a button as soon as the daemon waits for one that does nothing else."""
-    wait_for("the daemon learns", lambda: bool(box.daemon._learners))
+    wait_for("the daemon learns", lambda: bool(box.daemon._asked.learners))
     press(box, control)

@@ -123,7 +123,7 @@ def test_a_second_tap_of_somebody_impatient_does_not_lose_the_press(
     page = visit(new.url, may_fail="status of 503")
     page.goto("/")
     tap(page, "I will press now")
-    wait_for("the daemon learns", lambda: bool(factory.daemon._learners))
+    wait_for("the daemon learns", lambda: bool(factory.daemon._asked.learners))
     page.mouse.down()
     page.mouse.up()
     page.wait_for_timeout(500)  # until it is there; nothing tells

@@ -10,7 +10,7 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +23,10 @@ from hypothesis import strategies as st
 
 from ivsd.appliance import callers, control, control_client, press_command
 from ivsd.appliance.callers import LONGEST_LINE, Caller, Request
-from ivsd.appliance.control import ARGS, MOST_CALLERS, Control, Desk, Refused, Reply
+from ivsd.appliance.control import MOST_CALLERS, Control, Desk
 from ivsd.appliance.control_client import ControlError
 from ivsd.appliance.listening import listen
+from ivsd.appliance.operations import ANSWER_WITHIN_S, OPERATIONS, Refused, Reply
 from ivsd.appliance.status import (
     ConfigStatus,
     ControlStatus,
@@ -90,11 +91,8 @@ class Loop:
         self.desk = Desk(
             ask_status=self._ask,
             post=self.events.append,
-            reload=self._reload,
-            restart=self._restart,
-            press=lambda name, reply: self.pressed.append((name, reply)),
+            do=self._do,
             learn=lambda token, reply: self.learners.append((token, reply)),
-            set_up=lambda op, args, reply: self.set_up.append((op, args, reply)),
             hidden=lambda: self.hidden,
         )
 
@@ -113,11 +111,18 @@ class Loop:
         for reply in self.left:
             reply(made)
 
-    def _reload(self) -> None:
-        self.reloads += 1
-
-    def _restart(self) -> None:
-        self.restarts += 1
+    def _do(self, op: str, args: Mapping[str, Any], reply: Reply) -> None:
+        match op:
+            case "reload":
+                self.reloads += 1
+                reply({})
+            case "restart":
+                self.restarts += 1
+                reply({})
+            case "press":
+                self.pressed.append((args["control"], reply))
+            case _:
+                self.set_up.append((op, args, reply))
 
 
 class Line:
@@ -314,7 +319,8 @@ def test_what_the_loop_refuses_is_refused(call: Open, loop: Loop) -> None:
 def test_a_press_without_an_outcome_is_no_answer_in_the_end(
     call: Open, loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "OUTCOME_WITHIN_S", 0.05)
+    soon = replace(OPERATIONS["press"], within_s=0.05)
+    monkeypatch.setitem(OPERATIONS, "press", soon)
     line = call()
     assert refused(line.ask("press", args={"control": "record"}), "no_answer")
     loop.pressed[0][1]({"result": "done", "reason": "too late"})
@@ -408,12 +414,12 @@ def test_who_may_act_reloads_and_asks_for_the_factory_default(call: Open, loop: 
     assert abs(event.at - time.monotonic()) < WITHIN_S
 
 
-@pytest.mark.parametrize("op", sorted(ARGS.keys() - {"status", "subscribe"}))
+@pytest.mark.parametrize("op", sorted(OPERATIONS.keys() - {"status", "subscribe"}))
 def test_who_may_only_read_is_refused_and_nothing_happens(
     stranger: None, call: Open, loop: Loop, op: str
 ) -> None:
     line = call()
-    args = {name: kinds[0]() for name, kinds in ARGS[op].items()}
+    args = {name: kinds[0]() for name, kinds in OPERATIONS[op].args.items()}
     assert refused(line.ask(op, args=args), "not_allowed")
     assert line.ask("status")["ok"] is True
     assert (loop.events, loop.reloads, loop.restarts) == ([], 0, 0)
@@ -920,7 +926,7 @@ def test_the_client_does_not_wait_for_ever(folder: Path) -> None:
 
 
 def test_the_limits_of_both_ends_fit_together() -> None:
-    assert control.ANSWER_WITHIN_S < control_client.TIMEOUT_S
+    assert ANSWER_WITHIN_S < control_client.TIMEOUT_S
     assert callers.CHUNK <= callers.LONGEST_LINE
 
 
@@ -961,7 +967,7 @@ def test_the_command_tells_a_program_in_json(
     served: Control, loop: Loop, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcome = {"result": "done", "reason": "recording started"}
-    loop.desk = served._desk = replace(loop.desk, press=lambda _, reply: reply(outcome))
+    loop.desk = served._desk = replace(loop.desk, do=lambda _op, _args, reply: reply(outcome))
     assert press_command.press(folder / "s", "record", as_json=True) == 0
     assert json.loads(capsys.readouterr().out) == outcome
 

@@ -950,13 +950,39 @@ def test_a_badge_is_learned_over_the_socket_and_starts_nothing(
     found: list[dict[str, Any]] = []
     thread = threading.Thread(target=lambda: found.append(control_client.ask(control, "learn")))
     thread.start()
-    until(lambda: bool(box.daemon._learners))
+    until(lambda: bool(box.daemon._asked.learners))
     box.hardware.hands.swipe("0004711001")
     thread.join(5)
     assert found == [{"kind": "badge", "name": "reader", "number": "0004711001"}]
     until(lambda: len(box.outcomes) == 1)
     assert not server.world.recordings
     assert "0004711001" not in json.dumps(control_client.ask(control, "status"))
+
+
+def test_a_lamp_blinks_for_who_wants_to_see_which_it_is_and_then_tells_the_truth_again(
+    run: Run, server: Simulator, control: Path
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    until(control.exists)
+    lamp = box.hardware.lamps["status"]
+    told = control_client.ask(control, "blink", {"lamp": "status", "colour": "magenta"})
+    assert 1 < told["seconds"] < 10
+    until(lambda: lamp.colour.value == "magenta")
+    box.hardware.hands.press("record")  # who presses meanwhile sees at once that it was taken
+    until(lambda: lamp.colour.value == "red", told["seconds"])
+    assert server.world.recordings
+
+
+@pytest.mark.parametrize(("lamp", "colour"), [("cellar", "red"), ("status", "off"), ("status", "")])
+def test_no_other_lamp_or_colour_blinks(
+    run: Run, server: Simulator, control: Path, lamp: str, colour: str
+) -> None:
+    run(config(server)).shows("available")
+    until(control.exists)
+    with pytest.raises(ControlError) as refused:
+        control_client.ask(control, "blink", {"lamp": lamp, "colour": colour})
+    assert refused.value.code == "bad_args"
 
 
 def test_the_status_tells_what_can_be_pressed_and_what_every_lamp_shows(
@@ -996,7 +1022,7 @@ def test_who_sets_up_is_answered_also_when_that_fails_by_a_defect(
     def fail(op: str, args: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(box.daemon._setting_up, "do", fail)
+    monkeypatch.setitem(box.daemon._asked._beside, "config", fail)
     with pytest.raises(ControlError, match="see the journal") as refused:
         control_client.ask(control, "config")
     assert refused.value.code == "failed"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ivsd.appliance import durable
-from ivsd.appliance.control import Refused
+from ivsd.appliance.operations import Refused
 from ivsd.config import load
 from ivsd.config.password import CREDENTIAL
 from ivsd.setting_up import SettingUp

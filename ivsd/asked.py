@@ -1,0 +1,138 @@
+"""What other programs have asked of the daemon and wait for (`ivsd.appliance.operations`)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ivsd.appliance.operations import OPERATIONS, Refused, Reply
+from ivsd.appliance.status import ControlStatus
+from ivsd.events import LEARN_S, Event, LearnAsked, Learned, Outcome, PressAsked
+from ivsd.outputs.lamp import Colour
+from ivsd.parts import Parts
+
+Beside = Callable[[str, Mapping[str, Any]], dict[str, Any] | Refused]
+"""Carries out an operation beside the loop; must not raise."""
+
+_NOT_LEARNED = {
+    "busy": "somebody else waits for a button or a badge: try again in half a minute",
+    "nothing_came": f"nothing was pressed or swiped within {LEARN_S:g} s",
+}
+
+log = logging.getLogger("ivsd")
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to be done in the daemon's loop; an event may come out of it."""
+
+    do: Callable[[], Event | None]
+
+
+class Asked:
+    """`do` and `learn` are for the thread of the socket, the rest for the daemon's loop.
+
+    `orders` are given to the loop and answered at once; `beside` is what else is no matter of the
+    loop, by operation.
+    """
+
+    def __init__(
+        self,
+        put: Callable[[Task], None],
+        parts: Parts,
+        orders: Mapping[str, Callable[[], None]],
+        beside: Mapping[str, Beside],
+    ) -> None:
+        self._put = put
+        self._parts = parts
+        self._orders = orders
+        self._beside = dict(beside)
+        self.controls: tuple[ControlStatus, ...] = ()
+        """What can be pressed."""
+        self._presses: dict[tuple[str, float], Reply] = {}
+        """Whose outcome somebody waits for: control and moment."""
+        self.learners: dict[int, Reply] = {}
+
+    def do(self, op: str, args: Mapping[str, Any], reply: Reply) -> None:
+        """Have an operation carried out; never blocks."""
+        if op in self._orders:
+            self._orders[op]()
+            reply({})
+        elif OPERATIONS[op].is_beside:
+            do = partial(self._do_beside, op, args, reply)
+            threading.Thread(target=do, name=f"asked {op}", daemon=True).start()
+        else:
+            do_it = {"press": self._press, "blink": self._blink}[op]
+            self._put(Task(partial(do_it, args, reply)))
+
+    def _do_beside(self, op: str, args: Mapping[str, Any], reply: Reply) -> None:
+        try:
+            reply(self._beside[op](op, args))
+        except Exception:  # who waits for it shall not wait in vain
+            log.exception("%s has failed", op)
+            reply(Refused("failed", "it has failed by a defect: see the journal of ivsd"))
+
+    # -- presses ------------------------------------------------------------------------------
+
+    def _press(self, args: Mapping[str, Any], reply: Reply) -> Event | None:
+        """Do what a press of a control does; the answer is the outcome."""
+        wanted, names = args["control"], [control.name for control in self.controls]
+        if wanted not in names:
+            known = ", ".join(names) or "none"
+            text = f"there is no control “{wanted}”: those of ivsd.yaml are {known}"
+            reply(Refused("bad_args", text))
+            return None
+        now = time.monotonic()
+        self._presses[wanted, now] = reply
+        return PressAsked(wanted, now)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Tell who has asked for this press."""
+        reply = self._presses.pop((outcome.source, outcome.pressed_at), None)
+        if reply is not None:
+            reply({"result": outcome.result.value, "reason": outcome.reason})
+
+    # -- lamps --------------------------------------------------------------------------------
+
+    def _blink(self, args: Mapping[str, Any], reply: Reply) -> None:
+        lamp, colours = args["lamp"], [colour for colour in Colour if colour is not Colour.OFF]
+        if args["colour"] not in colours:
+            reply(Refused("bad_args", f"a lamp blinks {', '.join(colours)}, no other colour"))
+            return
+        player = self._parts.player
+        seconds = player.blink(lamp, Colour(args["colour"])) if player is not None else None
+        if seconds is None:
+            reply(Refused("bad_args", f"there is no lamp “{lamp}” in ivsd.yaml"))
+            return
+        reply({"seconds": seconds})
+
+    # -- hands --------------------------------------------------------------------------------
+
+    def learn(self, token: int, reply: Reply) -> None:
+        """Show the next input to who has this number; never blocks."""
+
+        def ask() -> Event:
+            self.learners[token] = reply
+            return LearnAsked(token)
+
+        self._put(Task(ask))
+
+    def learned(self, learned: Learned) -> None:
+        """Tell who has asked for it what came, or why nothing did."""
+        reply = self.learners.pop(learned.token, None)
+        if reply is None:
+            return
+        if learned.why:
+            reply(Refused(learned.why, _NOT_LEARNED[learned.why]))
+            return
+        number = learned.number.reveal() if learned.number is not None else None
+        reply({"kind": learned.kind, "name": learned.source, "number": number})
+
+    def gave_up(self, token: int) -> None:
+        """Forget somebody who has hung up."""
+        self.learners.pop(token, None)
