@@ -47,8 +47,9 @@ test-browser: $(VENV)/.browser  ## the box's own pages in a real browser
 soak-appliance: $(VENV)/.dev  ## in the virtual machine: every power cut and scenario, 10,000 presses
 	@IVSD_SWEEP=1 $(BIN)/python -m pytest tests/appliance -k "power_cut or scenario or presses or load or equal_reader or line_is_taken" $(ARGS)
 
-docs: $(VENV)/.base  ## write into the README what every control does and every light means
+docs: $(VENV)/.dev  ## write the tables of the README, the man page and the shells' completion
 	@$(BIN)/python .ci/readme_table.py
+	@$(BIN)/python .ci/command_docs.py
 
 venv: $(VENV)/.base  ## set up what the demo needs
 venv-all: $(VENV)/.appliance  ## set up what the tests need

@@ -53,6 +53,10 @@ install -D -m 644 systemd/ivsd.sysusers.conf /etc/sysusers.d/ivsd.conf
 install -D -m 644 systemd/ivsd.tmpfiles.conf /etc/tmpfiles.d/ivsd.conf
 install -D -m 644 systemd/60-ivsd.rules /etc/udev/rules.d/60-ivsd.rules
 install -D -m 644 systemd/ivsd.catalog /usr/lib/systemd/catalog/ivsd.catalog
+install -D -m 644 ivsd/share/ivsd.8 /usr/local/share/man/man8/ivsd.8
+install -D -m 644 ivsd/share/ivsd.bash /usr/local/share/bash-completion/completions/ivsd
+install -D -m 644 ivsd/share/_ivsd /usr/local/share/zsh/site-functions/_ivsd
+install -D -m 644 ivsd/share/ivsd.fish /usr/share/fish/vendor_completions.d/ivsd.fish
 for unit in systemd/*.service systemd/*.socket; do
     install -D -m 644 "$unit" "/usr/local/lib/systemd/system/${unit##*/}"
 done

@@ -15,7 +15,9 @@ rm -rf /opt/ivsd
 rm -f /usr/local/bin/ivsd /usr/local/lib/systemd/system/ivsd.service \
     /usr/local/lib/systemd/system/ivsd-*.service /usr/local/lib/systemd/system/ivsd-*.socket \
     /etc/sysusers.d/ivsd.conf /etc/tmpfiles.d/ivsd.conf /etc/udev/rules.d/60-ivsd.rules \
-    /usr/lib/systemd/catalog/ivsd.catalog
+    /usr/lib/systemd/catalog/ivsd.catalog /usr/local/share/man/man8/ivsd.8 \
+    /usr/local/share/bash-completion/completions/ivsd \
+    /usr/local/share/zsh/site-functions/_ivsd /usr/share/fish/vendor_completions.d/ivsd.fish
 journalctl --update-catalog 2>/dev/null || true
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ivsd.appliance import control_client
 from ivsd.appliance.control_client import ControlError
-from ivsd.appliance.status_command import NO_DAEMON, NOT_TOLD, printable
+from ivsd.appliance.status_command import exit_code_of, printable
 
 DONE, NOT_DONE = 0, 1
 """Exit codes, beside those of `ivsd status`; what is ignored is not done either."""
@@ -20,9 +20,7 @@ def press(socket: Path, control: str, *, as_json: bool) -> int:
         outcome = control_client.ask(socket, "press", {"control": control})
     except ControlError as e:
         print(f"ivsd: {e}", file=sys.stderr)
-        if e.code == "bad_args":
-            return NOT_DONE
-        return NOT_TOLD if e.code in ("no_permission", "not_allowed", "busy") else NO_DAEMON
+        return NOT_DONE if e.code == "bad_args" else exit_code_of(e)
     result, reason = str(outcome.get("result")), str(outcome.get("reason"))
     if as_json:
         print(json.dumps({"result": result, "reason": reason}, ensure_ascii=False))

@@ -29,8 +29,14 @@ def status(socket: Path, *, as_json: bool, watch: bool) -> int:
             _show(found, as_json=as_json)
     except ControlError as e:
         print(f"ivsd: {e}", file=sys.stderr)
-        return NOT_TOLD if e.code in ("no_permission", "busy") else NO_DAEMON
+        return exit_code_of(e)
     raise AssertionError("following never ends by itself")
+
+
+def exit_code_of(error: ControlError) -> int:
+    """Return how a command ends that the daemon gave no answer."""
+    is_refused = error.code in ("no_permission", "not_allowed", "busy")
+    return NOT_TOLD if is_refused else NO_DAEMON
 
 
 def _show(found: Status, *, as_json: bool) -> None:

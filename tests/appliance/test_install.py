@@ -70,6 +70,8 @@ def test_the_service_has_a_user_of_its_own_in_the_groups_of_its_devices(machine:
         ("/usr/local/bin/ivsd", "755 root root"),
         ("/usr/local/lib/systemd/system/ivsd.service", "644 root root"),
         ("/etc/udev/rules.d/60-ivsd.rules", "644 root root"),
+        ("/usr/local/share/man/man8/ivsd.8", "644 root root"),
+        ("/usr/local/share/bash-completion/completions/ivsd", "644 root root"),
     ],
 )
 def test_installed_files_have_their_owner_and_mode(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import queue
 import re
 import threading
 import time
@@ -14,7 +15,7 @@ import pytest
 import yaml
 
 from ivsd import badge as command
-from ivsd.badge import describe
+from ivsd.badge_words import describe
 from ivsd.cli import main
 from ivsd.config import CARDS, load, load_cards
 from ivsd.config.schema import Inputs, Writing
@@ -46,8 +47,9 @@ Write = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
-def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    monkeypatch.setattr("ivsd.cli.commands.SOCKET", tmp_path / "no-daemon.sock")
 
 
 @pytest.fixture
@@ -428,7 +430,7 @@ def test_a_wrong_configuration_is_told_before_anything_is_read(
 ) -> None:
     type_in("0004711001\n")
     path = write("decimals")
-    assert main(["badge", str(path), "--typed"]) == 1
+    assert main(["badge", str(path), "--typed"]) == 2
     out = capsys.readouterr().out
     assert out.startswith(f"{path}:8: badges.notation: 'decimals' is not known; did you mean")
     assert "4711" not in out
@@ -439,7 +441,7 @@ def test_a_wrong_table_is_told_before_anything_is_read(
 ) -> None:
     type_in("0004711001\n")
     path = write(cards="{number: 4711001, user: 12}")
-    assert main(["badge", str(path), "--typed"]) == 1
+    assert main(["badge", str(path), "--typed"]) == 2
     assert capsys.readouterr().out == (
         f'{path.parent / CARDS}:1: cards.1.number: must be a text: put it in quotes, "…"\n'
     )
@@ -447,7 +449,7 @@ def test_a_wrong_table_is_told_before_anything_is_read(
 
 def test_a_missing_configuration_is_told(tmp_path: Path, type_in: TypeIn, capsys: Capture) -> None:
     type_in("0004711001\n")
-    assert main(["badge", str(tmp_path / "ivsd.yaml"), "--typed"]) == 1
+    assert main(["badge", str(tmp_path / "ivsd.yaml"), "--typed"]) == 2
     assert "ivsd.yaml: cannot be read: No such file" in capsys.readouterr().out
 
 
@@ -455,7 +457,7 @@ def test_a_missing_password_is_told(write: Write, type_in: TypeIn, capsys: Captu
     path = write()
     path.write_text(path.read_text().replace("  password: admin\n", ""))
     type_in("0004711001\n")
-    assert main(["badge", str(path), "--typed"]) == 1
+    assert main(["badge", str(path), "--typed"]) == 2
     assert "valt.password_file: is missing" in capsys.readouterr().out
 
 
@@ -565,12 +567,29 @@ def test_a_pin_is_not_shown(
     assert ALICE in out
 
 
-def test_a_reader_that_is_missing_is_told(
+def test_a_reader_that_is_missing_is_told_once_though_it_is_looked_for_again_and_again(
     write: Write, at_reader: AtReader, capsys: Capture
 ) -> None:
-    at_reader(DeviceLost("reader", "reader: no such device"))
+    at_reader(*[DeviceLost("reader", "reader: no such device")] * 3)
     assert main(["badge", str(write())]) == 1
-    assert "reader: no such device" in capsys.readouterr().out
+    assert capsys.readouterr().out.count("reader: no such device") == 1
+
+
+def test_a_reader_that_is_missing_keeps_nobody_waiting_for_ever(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    class Tireless(queue.SimpleQueue[Event]):
+        """Like a reader thread that finds no device, time after time."""
+
+        def get(self, block: bool = True, timeout: float | None = None) -> Event:
+            if not timeout:
+                raise queue.Empty
+            return DeviceLost("reader", "reader: no such device")
+
+    monkeypatch.setattr(command, "WAIT_S", 0.05)
+    with pytest.raises(command.NoBadge):
+        command._first_badge(Tireless())
+    assert "No badge came." in capsys.readouterr().out
 
 
 def test_no_badge_in_time_says_what_may_hold_the_reader(
@@ -615,6 +634,43 @@ def test_a_declared_notation_that_does_not_fit_hides_no_other_one(write: Write) 
 def test_a_number_that_is_found_as_it_is_needs_no_other_letters(write: Write) -> None:
     for text, number in (("0004711001", "0004711001"), ("0047E259", "0047E259")):
         assert not any("small" in line for line in told(text, write(), users(alice=number)))
+
+
+# -- what the daemon has read ---------------------------------------------------------------------
+
+
+def learnt(number: str, path: Path, people: Iterable[User]) -> list[str]:
+    config = load(path)
+    reader = config.inputs.keyboards[0]
+    return list(describe(number, reader, config, [], people, is_learnt=True))
+
+
+def test_a_number_that_the_daemon_converted_is_what_valt_would_have(write: Write) -> None:
+    lines = learnt("0047E259", write("hex", "hex_reversed"), users(alice="0047E259"))
+    assert lines[:2] == [
+        "reader read  0047E259, as VALT would have it",
+        f"For VALT it is  0047E259, the badge of {ALICE}",
+    ]
+    assert [line for line in lines if line.startswith("Taken as")] == [
+        "Taken as hexadecimal, it is written"
+    ]
+
+
+def test_a_wrong_notation_of_valt_is_advised_against_and_the_reader_s_is_kept(write: Write) -> None:
+    lines = learnt("0047E259", write("hex", "hex_reversed"), users(alice="0004711001"))
+    assert lines[-2:] == [
+        f"With these lines of ivsd.yaml it is the badge of {ALICE}:",
+        "  badges: {notation: {form: decimal, digits: 10}}",
+    ]
+
+
+def test_a_number_that_the_daemon_left_as_it_was_is_read_in_every_way(write: Write) -> None:
+    """One notation alone converts nothing."""
+    path = write("{form: decimal, digits: 10}")
+    people = users(alice="0004711001")
+    lines = learnt("59E24700", path, people)
+    assert lines == told("59E24700", path, people)
+    assert advice(lines)
 
 
 # -- Wiegand readers ------------------------------------------------------------------------------

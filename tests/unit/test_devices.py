@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,12 @@ VOLUME = frozenset({"KEY_MUTE", "KEY_VOLUMEUP"})
 VALT = 'valt: {url: "https://valt.example.com", username: u, password: p}\nroom: 4\n'
 
 Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def no_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if this machine had none."""
+    monkeypatch.setattr("ivsd.cli.commands.SOCKET", tmp_path / "no-daemon.sock")
 
 
 def device(
@@ -206,6 +213,38 @@ def test_an_empty_machine_says_none_three_times(
     box: SimpleNamespace, tmp_path: Path, capsys: Capture
 ) -> None:
     assert listed(tmp_path, capsys).count("  none") == 3
+
+
+def test_programs_are_told_the_same(box: SimpleNamespace, tmp_path: Path, capsys: Capture) -> None:
+    box.devices = [device(3, keys=NUMPAD), device(4, "Twin"), device(5, "Twin")]
+    box.forbidden = 2
+    box.chips = [
+        ChipInfo("/dev/gpiochip0", "gpiochip0", "header", (LineInfo(0, "LAMP", "ivsd", True),)),
+        ChipInfo("/dev/gpiochip1", "gpiochip1", "", (), "no permission"),
+    ]
+    (box.leds / "front").mkdir(parents=True)
+    path = tmp_path / "ivsd.yaml"
+    path.write_text(f"{VALT}inputs: {{keyboards: [{{name: door, match: {{name: Reader}}}}]}}\n")
+    assert main(["devices", "--json", str(path)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    reader, *twins = found["keyboards"]["found"]
+    assert reader == {
+        "path": "/dev/input/event3",
+        "name": "Reader",
+        "id": "08ff:0009",
+        "port": "",
+        "keys": ["KEY_KP1", "KEY_KPENTER"],
+        "names": ["door"],
+        "line": '{name: keypad, match: {name: "Reader"}, role: pin}',
+    }
+    assert [(twin["names"], twin["line"]) for twin in twins] == [([], None)] * 2
+    assert "is the user in the group input?" in found["keyboards"]["problems"][0]
+    (chip,) = found["chips"]["found"]
+    assert chip["lines"] == [{"number": 0, "name": "LAMP", "way": "output", "consumer": "ivsd"}]
+    assert chip["line"] is None, "no line is free"
+    assert found["chips"]["problems"] == ["/dev/gpiochip1  no permission"]
+    line = '{name: LAMP, devices: ["front"]}'
+    assert found["leds"]["found"] == [{"name": "front", "is_rgb": False, "line": line}]
 
 
 def test_keys_are_shown_live_with_what_they_type(

@@ -81,7 +81,7 @@ def test_the_command_names_what_is_wrong_with_a_file(
 ) -> None:
     path = tmp_path / "ivsd.yaml"
     path.write_text("room: 4\ncontrols:\n  record: recrd_toggle\n")
-    assert main(["explain", str(path)]) == 1
+    assert main(["explain", str(path)]) == 2
     told = capsys.readouterr().out
     assert f"{path}:3: controls.record" in told
     assert "valt" not in told, "a missing server does not change what presses mean"

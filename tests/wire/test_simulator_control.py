@@ -443,15 +443,18 @@ def test_the_command_offers_no_control_unless_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "message", "code"),
     [
-        (["--tls", "exprired"], "one of good, self_signed, expired"),
-        (["--ca-file", "/none/ca.pem"], "cannot write /none/ca.pem: No such file"),
-        (["--control-port", "70000"], "cannot listen on 127.0.0.1 port 70000"),
+        (["--tls", "exprired"], "invalid choice: 'exprired'", 2),
+        (["--quirk", "keep_alive=5"], "unknown quirk 'keep_alive'; did you mean", 2),
+        (["--ca-file", "/none/ca.pem"], "cannot write /none/ca.pem: No such file", 1),
+        (["--control-port", "70000"], "cannot listen on 127.0.0.1 port 70000", 1),
     ],
 )
-def test_the_command_says_what_is_wrong_with_an_option(options: list[str], message: str) -> None:
+def test_the_command_says_what_is_wrong_with_an_option(
+    options: list[str], message: str, code: int
+) -> None:
     with Command(*options) as command:
         assert message in "\n".join(command.lines)
         assert "Traceback" not in "\n".join(command.lines)
-        assert command.process.wait(10) == 1
+        assert command.process.wait(10) == code
