@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ivsd.appliance.settings import DEFAULT_STATE
 from ivsd.appliance.status_command import printable
-from ivsd.config import ConfigError, Problem, password, trust
-from ivsd.config.checker import Checked, read
-from ivsd.config.schema import Config, Inputs, Role, Valt
-from ivsd.valt.model import Secret
-from ivsd.valt.probe import probe
+from ivsd.config import Problem
+from ivsd.doctor.server import Way
 from ivsd.valt.probing.findings import Finding, Rooms, to_json
 
 ALL_RIGHT, SOMETHING_WRONG, NO_CONFIG = 0, 1, 2
@@ -29,50 +25,17 @@ _MARKS = {True: "ok", False: "WRONG", None: "-"}
 
 def test_connection(path: Path, *, as_json: bool) -> int:
     """Print what comes of each step as it comes, or all as one JSON document; return the code."""
-    checked = read(path, Config)
-    valt: Valt | None = checked.sections.get("valt")
-    problems = sorted(set(_concerned(checked, "valt", "")))
-    if valt is None or problems:
-        _conclude(problems, [], as_json=as_json)
-        return NO_CONFIG
-    problems = _concerned(checked, "room")
-    room: int | str | None = checked.sections.get("room")
-    secret: Secret | None = None
-    try:
-        secret = password(Config(valt=valt, room=room or ""), path, DEFAULT_STATE)
-    except ConfigError as e:
-        problems += e.problems
+    way = Way.of(path, DEFAULT_STATE)
     found: list[Finding] = []
-    for finding in probe(
-        valt.url,
-        valt.username,
-        secret,
-        room,
-        verify=trust(valt, path),
-        timeout_s=valt.timeout_s,
-        reads_badges=_reads_badges(checked),
-        wall=time.time,
-    ):
+    if way.valt is None:
+        _conclude(way.problems, found, as_json=as_json)
+        return NO_CONFIG
+    for finding in way.tried():
         found.append(finding)
         if not as_json:
             _show(finding)
-    _conclude(problems, found, as_json=as_json)
-    return SOMETHING_WRONG if problems or _wrong(found) else ALL_RIGHT
-
-
-def _concerned(checked: Checked[Config], *sections: str) -> list[Problem]:
-    """Return what is wrong in these sections; "" is the file as a whole."""
-    return [one for one in checked.problems if one.key.split(".")[0] in sections]
-
-
-def _reads_badges(checked: Checked[Config]) -> bool:
-    """Whether this box asks VALT whose number it is; it may where the file does not say."""
-    inputs: Inputs | None = checked.sections.get("inputs")
-    if not checked.is_sound("inputs"):
-        return True
-    return inputs is not None and bool(
-        inputs.wiegand or any(one.role is not Role.KEYS for one in inputs.keyboards)
-    )
+    _conclude(way.problems, found, as_json=as_json)
+    return SOMETHING_WRONG if way.problems or _wrong(found) else ALL_RIGHT
 
 
 def _wrong(found: Iterable[Finding]) -> list[Finding]:

@@ -29,10 +29,24 @@ from ivsd.config.schema import CardEntry
 from ivsd.valt.model import Secret
 
 LAST_GOOD = "last-good.yaml"
+DEFAULT_CONFIG = Path("/etc/ivsd/ivsd.yaml")
 DEFAULT_STATE = Path(os.environ.get("STATE_DIRECTORY", "/var/lib/ivsd"))
 """systemd names the folder that it has made for the service (systemd.exec, StateDirectory=)."""
 
+CREDENTIALS = Path("/run/credentials/ivsd.service")
+"""Where systemd shows the service its credentials; root may look, too (systemd.exec(5))."""
+
 log = logging.getLogger("ivsd")
+
+
+def service_credentials(path: Path) -> Path | None:
+    """Return the folder of the service's credentials, if the file is the service's and we are root.
+
+    No other file gets them: it may name a server that must never see the password (decision 18).
+    """
+    is_its_own = os.path.realpath(path) == os.path.realpath(DEFAULT_CONFIG)
+    is_there = os.geteuid() == 0 and is_its_own and (CREDENTIALS / CREDENTIAL).is_file()
+    return CREDENTIALS if is_there else None
 
 
 def data_folder() -> Path:

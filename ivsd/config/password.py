@@ -15,15 +15,18 @@ CREDENTIAL = "valt-password"
 """Name of the systemd credential, and of the file in the daemon's own folder."""
 
 
-def password(config: Config, path: Path, state: Path | None = None) -> Secret:
+def password(
+    config: Config, path: Path, state: Path | None = None, credentials: Path | None = None
+) -> Secret:
     """Find the VALT password; raises ConfigError naming the file that cannot be read.
 
     A systemd credential wins, then come the password file that ivsd.yaml names, the key
     `password` in it, and what was moved from there to the folder `state` at an earlier start.
+    `credentials` is where the service has its own, when this process is not the service.
     """
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and (Path(credentials) / CREDENTIAL).is_file():
-        return _secret_in(Path(credentials) / CREDENTIAL)
+    folder = credentials or os.environ.get("CREDENTIALS_DIRECTORY")
+    if folder and (Path(folder) / CREDENTIAL).is_file():
+        return _secret_in(Path(folder) / CREDENTIAL)
     if config.valt.password_file is not None:
         return _secret_in(path.parent / config.valt.password_file)
     if config.valt.password is not None:
