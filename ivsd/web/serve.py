@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import signal
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import waitress
-from flask import Flask, request
+from flask import request
 
 from ivsd.appliance import control_client
 from ivsd.config import ConfigError
-from ivsd.config.web import load_web
+from ivsd.config.web import WebConfig, load_web
 from ivsd.web.accounts import Accounts
 from ivsd.web.app import LONGEST_BODY, create_app
 from ivsd.web.hosts import own_names
 from ivsd.web.live import Live
 from ivsd.web.site import Ask, Site
+from ivsd.web.tls import Identity, identity
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+    from flask import Flask
+
+    from ivsd.web.tls_front import Front
 
 THREADS = 32  # decision 35
+LOOPBACK = "127.0.0.1"
 
 log = logging.getLogger("ivsd.web")
 
@@ -33,6 +42,9 @@ def serve(config_path: Path, state: Path, socket: Path) -> int:
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     try:
         config = load_web(config_path)
+        names = own_names(config.names)
+        today = datetime.datetime.now(datetime.UTC).date()
+        shown = identity(config_path, config, names, state, today)
         accounts = Accounts(state)
     except ConfigError as e:
         log.error("%s", e)
@@ -43,23 +55,57 @@ def serve(config_path: Path, state: Path, socket: Path) -> int:
     site = Site(
         ask=asker(socket),
         live=Live(partial(control_client.follow, socket)),
-        names=own_names(config.names),
+        names=names,
         accounts=accounts,
     )
+    app = create_app(site)
+    front: Front | None = None
     try:
-        server = listen(create_app(site), config.address, config.port)
+        if shown is None:
+            server = listen(app, config.address, config.port)
+        else:
+            front = front_for(app, config, names, shown)
+            server = listen(front.guard(app), LOOPBACK, 0, scheme="https")
     except OSError as e:
         log.error("cannot serve at %s port %s: %s", config.address, config.port, e.strerror)
         return 1
-    log.info("this box's pages: %s", address_of(config.address, config.port))
+    scheme = "http" if shown is None else "https"
+    log.info("this box's pages: %s", address_of(config.address, config.port, scheme))
+    if shown is not None:
+        log.info("SHA-256 fingerprint of their certificate: %s", shown.fingerprint)
 
     def end(*_: object) -> None:
         site.live.close()  # it would wait for the pages that are open
         raise KeyboardInterrupt  # what waitress ends by in good order
 
     signal.signal(signal.SIGTERM, end)
-    server.run()  # until Ctrl-C or `end`
+    try:
+        if front is not None:
+            front.start(server.effective_port)
+        server.run()  # until Ctrl-C or `end`
+    except KeyboardInterrupt:
+        pass  # before it served anybody
+    finally:
+        if front is not None:
+            front.stop()
     return 0
+
+
+def front_for(app: Flask, config: WebConfig, names: frozenset[str], shown: Identity) -> Front:
+    """Return what speaks TLS at the configured address; raises OSError.
+
+    Only a box that wants it pays for its import, 1 MB. No HSTS is sent: a browser that remembers it
+    lets nobody in when a factory default has ended TLS, or the certificate is another self-made
+    one.
+    """
+    from ivsd.web.tls_front import Front
+
+    # Where TLS was switched off again, browsers keep the cookie of that time from being replaced:
+    # under the same name nobody could log in any more. Browsers see to it that such a name is
+    # given by https and by this box alone.
+    app.config.update(SESSION_COOKIE_NAME="__Host-ivsd", SESSION_COOKIE_SECURE=True)
+    app.config["TLS_FINGERPRINT"] = shown.fingerprint  # templates know `config`
+    return Front(config.address, config.port, shown.context, names)
 
 
 def asker(socket: Path) -> Ask:
@@ -73,12 +119,13 @@ def asker(socket: Path) -> Ask:
     return ask
 
 
-def listen(app: Flask, address: str, port: int) -> Any:
+def listen(app: WSGIApplication, address: str, port: int, scheme: str = "http") -> Any:
     """Return a waitress server that listens, and serves once it is told to `run`."""
     return waitress.create_server(
         app,
         host=address,
         port=port,
+        url_scheme=scheme,
         threads=THREADS,
         ident=None,
         max_request_body_size=LONGEST_BODY,
@@ -90,7 +137,7 @@ def listen(app: Flask, address: str, port: int) -> Any:
     )
 
 
-def address_of(address: str, port: int) -> str:
+def address_of(address: str, port: int, scheme: str = "http") -> str:
     """Return what a person types into a browser."""
     shown = f"[{address}]" if ":" in address else address
-    return f"http://{shown}:{port}/"
+    return f"{scheme}://{shown}:{port}/"

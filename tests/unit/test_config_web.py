@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ivsd.config import ConfigError
-from ivsd.config.web import WebConfig, load_web
+from ivsd.config.web import Tls, WebConfig, load_web
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "web.yaml"
 
@@ -41,6 +41,23 @@ def test_all_keys_are_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("tls: off", Tls("off")),
+        ("tls: 'off'", Tls("off")),
+        ("tls: self-made", Tls("self-made")),
+        ("tls: {kind: self-made}", Tls("self-made")),
+        (
+            "tls:\n  certificate_file: /etc/ivsd/tls/web.pem\n  key_file: /etc/ivsd/tls/web.key\n",
+            Tls("files", Path("/etc/ivsd/tls/web.pem"), Path("/etc/ivsd/tls/web.key")),
+        ),
+    ],
+)
+def test_tls_is_a_word_or_two_files(tmp_path: Path, text: str, taken: Tls) -> None:
+    assert load(tmp_path, text).tls == taken
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ("address: localhost", "web.yaml:1: address: 'localhost' is no IP address"),
@@ -53,6 +70,18 @@ def test_all_keys_are_taken(tmp_path: Path) -> None:
         ("names: ['box:80']", "is no host name"),
         ("names: ['']", "is no host name"),
         ("adress: 0.0.0.0", "did you mean 'address'?"),
+        ("tls: true", "web.yaml:1: tls: 'true' is not known; valid here: off, self-made, files"),
+        ("tls: selfmade", "did you mean 'self-made'?"),
+        ("tls: files", "tls: needs both files: {certificate_file: FILE, key_file: FILE}"),
+        ("tls: {}", "tls: needs both files"),
+        ("tls: {certificate_file: /a}", "tls: needs both files"),
+        ("tls: {kind: off, key_file: /a}", "tls: is either 'off' or the two files"),
+        ("tls: {certificate: /a, key_file: /b}", "did you mean 'certificate_file'?"),
+        (
+            "tls: {certificate_file: web.pem, key_file: /b}",
+            "tls: 'web.pem' is no full path: write it from / on",
+        ),
+        ("tls: [self-made]", "tls: must be a mapping"),
         ("- a", "must be a mapping"),
         ("port: {", "is no valid YAML"),
     ],
