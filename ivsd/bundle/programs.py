@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,8 @@ class Ran:
 
 def run(argv: Sequence[str], *, timeout_s: float = TIMEOUT_S) -> Ran:
     """Run a program and return the end of what it says; never raises."""
+    if timeout_s <= 0:
+        return Ran("", f"there was no time left for {argv[0]}")
     path = shutil.which(argv[0], path=f"{os.environ.get('PATH', '')}:{_SYSTEM}")
     if path is None:
         return Ran("", f"there is no {argv[0]} on this box")
@@ -99,11 +101,6 @@ def _whole_lines(data: bytes, *, without_first: bool, without_last: bool) -> str
     if without_last:
         data = data.rpartition(b"\n")[0]
     return data.decode("utf-8", "replace")
-
-
-def told(commands: Iterable[Sequence[str]]) -> str:
-    """Run some programs; return what each says, below its command line."""
-    return "\n\n".join(f"$ {' '.join(argv)}\n{run(argv)}" for argv in commands)
 
 
 def last_lines(path: Path, most: int) -> str:

@@ -50,6 +50,7 @@ _NUMBER = re.compile(
     | (?<![0-9.])[0-9]{1,4}(?:\.[0-9]{1,5}){2,3}(?::[0-9]{1,5})?(?![0-9])     # version, address
     | (?:://[^\s/:]+|\]):[0-9]{1,5}(?![0-9])                                  # with its port
     | \b(?:process|(?:main\ )?pid)[ :=]{0,2}[0-9]{1,7}(?![0-9])               # of systemd
+    | \bport\ [0-9]{1,5}(?![0-9])
     | (?<![0-9.])[0-9]{1,6}(?:\.[0-9]{1,6})?(?=\ (?:ms|us|s|bytes|kB)\b)      # so long, so much
     | (?P<token> eyJ[\w-]+\.[\w-]+\.[\w-]* )
     | (?P<key> (?<![0-9A-Za-z])(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[0-9A-Za-z]{32,} )
@@ -89,7 +90,7 @@ class Redactor:
 
     def events(self, text: str) -> str:
         """Take out all that, and what may be the number of a badge or a PIN."""
-        return "\n".join(_without_numbers(line) for line in self.text(text).split("\n"))
+        return "\n".join(without_numbers(line) for line in self.text(text).split("\n"))
 
 
 def _longest_first(texts: Iterable[str]) -> list[str]:
@@ -200,7 +201,8 @@ def _without_user(found: re.Match[str]) -> str:
     return f"://{HIDDEN}@{rest}" if sign else found[0]
 
 
-def _without_numbers(line: str) -> str:
+def without_numbers(line: str) -> str:
+    """Take out of a line what may be the number of a badge or a PIN."""
     line = _CONFIG_SENTENCE.sub(lambda found: found[1] + without_quoted(found[2]), line)
     line = _BADGE.sub(lambda found: found[1] + Secret(found[2]).tail(), line)
     return _NUMBER.sub(_masked, line)

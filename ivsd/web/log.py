@@ -1,12 +1,24 @@
-"""The log: how the last presses, badges and PINs ended, and what is wrong now."""
+"""The log: how presses, badges and PINs ended, what is wrong now, and all of it for support."""
 
 from __future__ import annotations
 
+import base64
+import logging
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, current_app, render_template, request
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+)
 from jinja2 import Environment
 from werkzeug.datastructures import MultiDict
 
@@ -16,6 +28,8 @@ from ivsd.appliance.status import OutcomeStatus, Status
 from ivsd.web.unanswered import away
 
 if TYPE_CHECKING:
+    from werkzeug.wrappers import Response as AnyResponse
+
     from ivsd.web.site import Site
 
 KINDS = {
@@ -26,6 +40,12 @@ KINDS = {
     "ignored": "ignored",
 }
 LONGEST_TEXT = 100
+
+BUNDLE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}\.tar\.gz")
+CAME, CAME_FOR_S = "ivsd-bundle", 60
+"""A cookie by which the script of the page knows that the download has come (waits.js)."""
+
+log = logging.getLogger("ivsd.web")
 
 
 @dataclass(frozen=True)
@@ -68,23 +88,58 @@ class Wanted:
 
 def fragments(env: Environment, status: Status, wanted: Wanted) -> dict[str, str]:
     """Draw the pieces that change, by their id."""
+    told = {"faults": wanted.faults(status), "outcomes": wanted.outcomes(status)}
     made: Any = env.get_template("_log.html").make_module(
-        {"faults": wanted.faults(status), "outcomes": wanted.outcomes(status), "status": status}
+        told | {"wanted": wanted, "status": status}
     )
     return {"faults": made.faulty().strip(), "rows": made.rows().strip()}
 
 
+def _read(bundle: dict[str, Any]) -> tuple[str, bytes]:
+    """Return name and bytes of the daemon's bundle; raises ControlError."""
+    try:
+        name, data = bundle["name"], base64.b64decode(bundle["data"], validate=True)
+        if BUNDLE_NAME.fullmatch(name):
+            return name, data
+    except (KeyError, TypeError, ValueError):
+        pass
+    raise ControlError("bad_answer", "what ivsd has answered is no bundle")
+
+
 def pages(site: Site) -> Blueprint:
-    """Make the page."""
+    """Make the page, and the download on it; the demo has none, as it is no box of its own."""
     pages = Blueprint("log", __name__)
 
     @pages.get("/log")
-    def log() -> tuple[str, int]:
+    def show() -> tuple[str, int]:
         found = site.live.status()
         if isinstance(found, ControlError):
             return away(found)
         wanted = Wanted.of(request.args)
         parts = fragments(current_app.jinja_env, found, wanted)
-        return render_template("log.html", parts=parts, wanted=wanted, kinds=KINDS), 200
+        return render_template(
+            "log.html",
+            parts=parts,
+            wanted=wanted,
+            kinds=KINDS,
+            came=CAME if site.demo is None else "",
+        ), 200
+
+    @pages.post("/log/bundle")
+    def bundle() -> AnyResponse:
+        if site.demo is not None:
+            abort(404)
+        try:
+            name, data = _read(site.ask("bundle"))
+        except ControlError as e:
+            flash(f"There is nothing to download: {e}", "failed")
+            return redirect("/log#bundle", 303)
+        log.info("bundle by page: %s, %d kB", name, len(data) // 1000)
+        reply = Response(data, mimetype="application/gzip")
+        reply.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        reply.set_cookie(
+            CAME, "yes", CAME_FOR_S, path="/log", secure=request.is_secure, samesite="Strict"
+        )
+        return reply
 
     return pages

@@ -2,214 +2,55 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import io
 import json
 import os
 import stat
-import sys
 import tarfile
 import time
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-import ivsd.bundle
 from ivsd.appliance import durable
 from ivsd.appliance.control_client import ControlError
 from ivsd.appliance.factory.places import Places
-from ivsd.bundle import archive, bundle, parts, programs
+from ivsd.bundle import bundle, command, contents, programs
 from ivsd.bundle.config_text import redacted, without_quoted
 from ivsd.bundle.known import read_text
 from ivsd.bundle.redact import Redactor
+from tests.secret_box import (
+    KNOWN,
+    NOBODY,
+    NUMBERS,
+    ONLY_THERE,
+    PROGRAMS,
+    FakeBox,
+    fake_box,
+    full_of_secrets,
+    leaks,
+    spellings,
+)
 
 HERE = Path(__file__).resolve().parents[2]
-STAMP = "20261123-150405"
-NOBODY = Path("/nonexistent/control.sock")
-PROGRAMS = ("journalctl", "systemctl", "ip", "resolvectl", "timedatectl", "vcgencmd", "python")
-
-Files = dict[str, bytes]
-
-
-class FakeBox:
-    """A box below a folder, with programs that say what they are told to."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.bin = root, root / "bin"
-        self.environ: dict[str, str] = {}
-        self.status: dict[str, Any] | ControlError = {"schema": 1}
-        self.config = root / "etc/ivsd/ivsd.yaml"
-        self.bin.mkdir(parents=True)
-        for name in PROGRAMS:
-            (self.bin / name).write_text(f"#!/bin/sh\n/bin/cat {self.bin}/{name}.says\n")
-            (self.bin / name).chmod(0o755)
-            self.says(name, "")
-
-    def says(self, program: str, text: str) -> None:
-        (self.bin / f"{program}.says").write_bytes(text.encode("utf-8", "surrogatepass"))
-
-    def has(self, path: str, text: str) -> None:
-        at = self.root / path.lstrip("/")
-        at.parent.mkdir(parents=True, exist_ok=True)
-        at.write_bytes(text.encode())
-
-    def bundle(self) -> Files:
-        """Make the archive and unpack it; the names are without that of its folder."""
-        places = Places(self.root)
-        name, data, _ = archive(self.config, NOBODY, places, self.environ, STAMP)
-        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-            found = {}
-            for member in tar.getmembers():
-                file = tar.extractfile(member)
-                assert file is not None
-                assert member.name.startswith(f"{name}/")
-                assert member.mode == 0o600
-                found[member.name.removeprefix(f"{name}/")] = file.read()
-            return found
 
 
 @pytest.fixture
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeBox:
-    made = FakeBox(tmp_path / "box")
-
-    def ask(path: Path, op: str, **_: object) -> dict[str, Any]:
-        assert op == "status"
-        if isinstance(made.status, ControlError):
-            raise made.status
-        return made.status
-
-    monkeypatch.setenv("PATH", str(made.bin))
-    monkeypatch.setattr(sys, "executable", str(made.bin / "python"))
-    monkeypatch.setattr("ivsd.appliance.control_client.ask", ask)
-    return made
-
-
-def spellings(secret: str) -> Iterator[str]:
-    """Yield what others make of a secret; written without a look at the code under test."""
-    data = secret.encode()
-    yield from (secret, html.escape(secret), repr(secret)[1:-1], ascii(secret)[1:-1])
-    yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
-    yield json.dumps(json.dumps(secret))[3:-3]
-    yield from (urllib.parse.quote(secret), urllib.parse.quote(secret, safe=""))
-    yield urllib.parse.quote_plus(secret)
-    yield "".join(f"%{byte:02x}" for byte in data)
-    for whole in (data, b"admin:" + data, b"u:" + data, data + b"\n", b"\x00" + data + b"tail"):
-        yield base64.b64encode(whole).decode().rstrip("=")
-        yield base64.urlsafe_b64encode(whole).decode().rstrip("=")
-
-
-def leaks(files: Files, secret: str) -> list[str]:
-    """List where a secret is, in whatever spelling."""
-    found = []
-    for form in {form for form in spellings(secret) if len(form) >= 4}:
-        found += [f"{file}: {form}" for file, data in files.items() if form.encode() in data]
-        found += [f"name {file}: {form}" for file in files if form in file]
-    return found
+    return fake_box(tmp_path / "box", monkeypatch)
 
 
 # -- secrets everywhere ----------------------------------------------------------------------------
-
-IVSD_YAML = """\
-# commentSecret1 is the password of the old server
-valt:
-  url: https://door:urlSecret2@valt.example.com/p?access_token=urlToken3
-  username: keypad   # commentSecret4
-  password: 'yaml"Secret\\5'
-  pasword: misspeltSecret6
-  timeout_s: misplacedSecret7
-base: &anchorSecret8 anchoredSecret9
-other: *anchorSecret8
-room: Interview Room 1
-recording:
-  template: {"3": templateSecret10}
-controls: {record: record_toggle}
-folded: >
-  foldedSecret11
-  url: https://foldedSecret12
-wifi:
-  name: nestedSecret13
-"""
-CARDS_YAML = """\
-cards:
-  - {number: "0004711001", user: 12, name: Dr. Archer}
-  - number: '00099'        # was 8800553535
-    action: lock_toggle
-  - {number: "04A1B2C3D4E5F6", action: lock_toggle}
-  - {number: "\\x300B7", action: lock_toggle}
-"""
-KNOWN = (
-    *("urlSecret2", 'yaml"Secret\\5', "fileSecret14", "lastGood$ecret 15", "stateSecret16"),
-    *("credential&Secret17", "environSecret18", "setCredential19", "dropInSecret20"),
-    *("saltSalt21", "abcdef0123456789hash22", "5e55104b" * 8, "31415926", "bakSecret23"),
-)
-NUMBERS = (
-    "0004711001",
-    "4711001",
-    "00099",
-    "04A1B2C3D4E5F6",
-    "04a1b2c3d4e5f6",
-    "8800553535",
-    "00B7",
-)
-ONLY_THERE = (
-    *("commentSecret1", "urlToken3", "commentSecret4", "misspeltSecret6", "misplacedSecret7"),
-    *("anchorSecret8", "anchoredSecret9", "templateSecret10", "foldedSecret11", "foldedSecret12"),
-    *("nestedSecret13", "0fjournalToken24", "tokenOf25", "481216", "4813", "0008815777", "778899"),
-    *("Zm9vOmJhcg27", "userSecret28", "A1B2C3D4", "eyJhbGciOi.eyJzdWIi.c2lnbmF0"),
-)
-
-
-def full_of_secrets(box: FakeBox) -> None:
-    everywhere = "\n".join(f"before {form} behind" for one in KNOWN for form in spellings(one))
-    numbers = "\n".join(f"at {number}." for number in NUMBERS)
-    box.has("/etc/ivsd/ivsd.yaml", IVSD_YAML)
-    box.has("/etc/ivsd/ivsd.yaml.bak", "valt:\n  password: bakSecret23\n  password_file: pw.txt\n")
-    box.has("/etc/ivsd/pw.txt", "fileSecret14\r\n")
-    box.has("/etc/ivsd/web.yaml", "address: 0.0.0.0\nsecret: nestedSecret13\n# commentSecret1\n")
-    box.has("/etc/ivsd/cards.yaml", CARDS_YAML)
-    box.has("/var/lib/ivsd/last-good.yaml", 'valt: {password: "lastGood$ecret 15"}\n')
-    box.has("/var/lib/ivsd/valt-password", "stateSecret16")
-    box.has("/run/credentials/ivsd.service/valt-password", "credential&Secret17\n")
-    box.has(
-        "/etc/systemd/system/ivsd.service.d/pw.conf",
-        "[Service]\nSetCredential=valt-password:setCredential19\n"
-        'Environment="VALT_PASSWORD=dropInSecret20" A=b\n',
-    )
-    stored = {"hash": "scrypt:16384:8:5$saltSalt21$abcdef0123456789hash22", "epoch": "epoch"}
-    box.has("/var/lib/ivsd-web/admin.json", json.dumps(stored))
-    box.has("/var/lib/ivsd-web/session-key", "5e55104b" * 8 + "\n")
-    box.has("/var/lib/ivsd-web/setup-code", "31415926")
-    box.environ["VALT_PASSWORD"] = "environSecret18"
-    events = (
-        "GET https://valt/api?access_token=0fjournalToken24&x=1 and token=tokenOf25\n"
-        "wrong PIN 481216, PIN: 4813 typed\nbadge 0008815777 is unknown, swiped 778899\n"
-        "Authorization: Basic Zm9vOmJhcg27\nftp://x:userSecret28@host/ tag A1B2C3D4 was read\n"
-        "eyJhbGciOi.eyJzdWIi.c2lnbmF0 is expired\n"
-        "/etc/ivsd/ivsd.yaml:7: valt.timeout_s: 'misplacedSecret7' is wrong: must be a number\n"
-    )
-    said = f"{everywhere}\n{numbers}\n"
-    head = "2026-11-23T15:04:05+0000 ivsd[1234567]: "
-    lines = (said + events).splitlines()
-    box.says("journalctl", "".join(f"{head}{line}\n" for line in lines))
-    for name in PROGRAMS[1:]:
-        box.says(name, said)
-    box.has("/etc/resolv.conf", said)
-    box.has("/var/lib/ivsd-factory/audit.log", said + events)
-    texts = [*everywhere.splitlines(), *numbers.splitlines(), *events.splitlines()]
-    box.status = {"schema": 1, "texts": texts, "link": {"why": events, "url": "https://a:b@c/"}}
 
 
 def test_no_secret_that_was_planted_is_in_the_archive(box: FakeBox) -> None:
     full_of_secrets(box)
     files = box.bundle()
-    assert set(files) == {"README.txt", *parts.PARTS}
+    assert set(files) == {"README.txt", *contents.FILES}
     for secret in (*KNOWN, *NUMBERS, *ONLY_THERE):
         assert leaks(files, secret) == []
 
@@ -227,7 +68,7 @@ SIGNS = st.one_of(
     st.sampled_from("$&+/=\"'\\%# :{}[],@?-<>;*!|`~äß€漢😀01aA"),
 )
 SECRETS = st.text(SIGNS, min_size=4, max_size=24)
-FIXED_NAMES = " ".join((*parts.PARTS, "README.txt"))
+FIXED_NAMES = " ".join((*contents.FILES, "README.txt"))
 
 
 def yaml_forms(secret: str) -> Iterator[str]:
@@ -522,7 +363,7 @@ def test_what_support_needs_is_still_there(box: FakeBox) -> None:
     box.says("ip", "2: eth0: <UP>\n    inet 192.0.2.2/24 brd 192.0.2.255 scope global eth0\n")
     box.says("python", "  /dev/input/event3  ACME Reader  (ivsd.yaml: reader)\n    id 08ff:0009\n")
     box.says("systemctl", "systemd 252 (252.39)\nMain PID: 1234567 (ivsd)\n")
-    box.has("/proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.5\x00")
+    box.has("/sys/firmware/devicetree/base/model", "Raspberry Pi 4 Model B Rev 1.5\x00")
     box.has("/proc/sys/kernel/random/boot_id", "1a505307-dfb0-4395-b730-0c7ec46eca19\n")
     box.has("/sys/class/thermal/thermal_zone0/temp", "48312\n")
     box.has("/var/lib/ivsd-factory/audit.log", "2026-01-02T03:04:05Z restored [ab12]: asked by 0\n")
@@ -550,10 +391,10 @@ def test_what_support_needs_is_still_there(box: FakeBox) -> None:
     assert "…001, …, …5F6, …" in files["config/cards.txt"]
     assert "  username: keypad # …\n" in files["config/ivsd.yaml"]
     assert "room: Interview Room 1\n" in files["config/ivsd.yaml"]
-    assert all(file in files["README.txt"] for file in parts.PARTS)
+    assert all(file in files["README.txt"] for file in contents.FILES)
 
 
-# -- parts that fail -------------------------------------------------------------------------------
+# -- files that fail -------------------------------------------------------------------------------
 
 
 def test_each_part_fails_alone_and_says_why(box: FakeBox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -561,18 +402,18 @@ def test_each_part_fails_alone_and_says_why(box: FakeBox, monkeypatch: pytest.Mo
         raise ValueError(SECRET)
 
     box.status = ControlError("no_daemon", "no daemon answers")
-    monkeypatch.setitem(parts.PARTS, "network.txt", broken)
+    monkeypatch.setitem(contents.FILES, "network.txt", broken)
     for name in PROGRAMS:
         (box.bin / name).unlink()
     monkeypatch.setattr(programs, "_SYSTEM", "/nonexistent")
     files = {file: data.decode() for file, data in box.bundle().items()}
-    assert set(files) == {"README.txt", *parts.PARTS}
+    assert set(files) == {"README.txt", *contents.FILES}
     assert "ivsd.yaml (No such file" in files["config/ivsd.yaml"]
     assert "no daemon answers (no_daemon)" in json.loads(files["status.json"])["problem"]
     assert "there is no journalctl on this box" in files["journal.txt"]
     assert "a defect in ivsd itself: ValueError in test_bundle.py" in files["network.txt"]
     assert SECRET not in "".join(files.values())
-    assert "not there: status.json: no daemon answers" in files["README.txt"]
+    assert "left out: status.json: no daemon answers" in files["README.txt"]
 
 
 def test_what_may_not_be_read_is_named(box: FakeBox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -628,7 +469,7 @@ def test_a_pipe_in_place_of_a_file_holds_nothing_up(box: FakeBox) -> None:
 def plain(box: FakeBox, monkeypatch: pytest.MonkeyPatch) -> FakeBox:
     """A box on which `bundle` itself is called: it is about `/`, so its parts are put aside."""
     box.has("/etc/ivsd/ivsd.yaml", "room: 4\n")
-    monkeypatch.setattr(ivsd.bundle, "Places", lambda: Places(box.root))
+    monkeypatch.setattr(command, "Places", lambda: Places(box.root))
     return box
 
 

@@ -12,6 +12,7 @@ import pytest
 from ivsd.appliance.journal import MESSAGE_IDS
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
+SHARE = SYSTEMD.parent / "ivsd" / "share"
 UNITS = sorted(path.name for path in SYSTEMD.glob("*.service"))
 
 MOST_EXPOSED = {"ivsd.service": 17, "ivsd-web.service": 20}
@@ -48,9 +49,15 @@ def test_every_message_id_has_its_explanation_and_no_other() -> None:
     assert max(len(line) for line in catalogue.splitlines()) <= 100
 
 
+def test_the_man_page_and_every_completion_are_installed() -> None:
+    install = (SYSTEMD / "install.sh").read_text()
+    installed = re.findall(r"^install -D -m 644 ivsd/share/(\S+) ", install, re.MULTILINE)
+    assert sorted(installed) == sorted(path.name for path in SHARE.iterdir())
+
+
 def test_what_is_installed_is_taken_away_again() -> None:
     install, uninstall = ((SYSTEMD / name).read_text() for name in ("install.sh", "uninstall.sh"))
-    for path in re.findall(r"(/(?:etc|usr)/\S+/(?:60-)?ivsd[\w.]*)", install):
+    for path in re.findall(r"(/(?:etc|usr)/\S+/(?:60-|_)?ivsd[\w.]*)", install):
         if not path.startswith("/etc/ivsd"):
             assert path in uninstall, path
     for unit in ("ivsd", "ivsd-web", "ivsd-factory-default.socket", "ivsd-factory-resume"):
