@@ -30,7 +30,8 @@ from ivsd.events import FACTORY_DEFAULT, Event
 from ivsd.inputs.frames import Frame
 from ivsd.inputs.reader import News
 from ivsd.inputs.source import DeviceProblem, Source
-from ivsd.inputs.virtual import VirtualHands
+from ivsd.inputs.strays import Strays
+from ivsd.inputs.virtual import VirtualHands, VirtualSearch
 from ivsd.notation import FACILITY_BITS, Form, Notation, convert
 from ivsd.outputs.lamp import Colour, Lamp, LampProblem
 from ivsd.outputs.led_class import LedClassLamp, Stopped
@@ -39,7 +40,10 @@ from ivsd.outputs.player import Fixture
 from ivsd.outputs.virtual import VirtualLamp
 
 if TYPE_CHECKING:
+    from ivsd.finding import Search
+    from ivsd.gpio_lines import ChipInfo
     from ivsd.inputs.event_devices import Wanted
+    from ivsd.spare_lines import Named
 
 NO_EXTRA = "the package {} is not installed: pip install 'ivsd[appliance]'"
 
@@ -55,12 +59,17 @@ class Hardware(Protocol):
 
     def fixtures(self, lights: Lights) -> list[Fixture]: ...
 
+    def search(self, inputs: Inputs, named: Named | None) -> Search: ...
+
+    def chips(self) -> list[ChipInfo] | None: ...
+
 
 class RealHardware:
     """The devices of this machine."""
 
     def __init__(self) -> None:
         self._factory: Any = None
+        self._strays = Strays()
 
     def sources(self, inputs: Inputs, valt: Writing | None) -> list[Source]:
         """Build a source per configured device; `valt` is how VALT writes card numbers."""
@@ -90,6 +99,20 @@ class RealHardware:
         """Build a fixture per configured lamp."""
         return [fixture_for(lamp, lights, self._lamp(lamp)) for lamp in lights.lamps]
 
+    def search(self, inputs: Inputs, named: Named | None) -> Search:
+        """Build what looks for a hand at what ivsd.yaml does not name."""
+        from ivsd.finding import DeviceSearch
+
+        return DeviceSearch(inputs, named, self._strays, self.chips)
+
+    def chips(self) -> list[ChipInfo] | None:
+        """Return the GPIO chips that are there; None where nobody can say."""
+        try:
+            from ivsd.gpio_lines import chips
+        except ImportError:
+            return None
+        return chips()
+
     def _keyboard(self, keyboard: Keyboard, valt: Writing | None) -> Source:
         try:
             from ivsd.inputs.evdev import KeyDevice
@@ -112,6 +135,7 @@ class RealHardware:
             keys=keyboard.keys,
             frame=None if keyboard.role is Role.KEYS else frame,
             grab=keyboard.grab,
+            strays=self._strays,
         )
 
     def _wiegand(self, reader: WiegandReader, valt: Writing | None) -> Source:
@@ -181,6 +205,7 @@ class VirtualHardware:
 
     def __init__(self) -> None:
         self.hands = VirtualHands()
+        self.unnamed = VirtualSearch()
         self.lamps: dict[str, VirtualLamp] = {}
 
     def sources(self, inputs: Inputs, valt: Writing | None) -> list[Source]:
@@ -198,6 +223,13 @@ class VirtualHardware:
         """Build a virtual lamp per configured lamp."""
         self.lamps = {lamp.name: VirtualLamp(lamp.name) for lamp in lights.lamps}
         return [fixture_for(lamp, lights, self.lamps[lamp.name]) for lamp in lights.lamps]
+
+    def search(self, inputs: Inputs, named: Named | None) -> Search:
+        """Return the virtual devices that no file names."""
+        return self.unnamed
+
+    def chips(self) -> None:
+        """Virtual buttons are on no chip."""
 
 
 def switch_off(fixtures: Iterable[Fixture]) -> list[str]:

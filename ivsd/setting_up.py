@@ -6,26 +6,29 @@ All of it may take long (a file is checked, a server is tried), so none of it ru
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import os
 import re
-import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ivsd.appliance import durable
 from ivsd.appliance.operations import Refused
-from ivsd.config import ConfigError, Problem, password, trust
-from ivsd.config.changes import changes, difference
+from ivsd.config import ConfigError, password, trust
 from ivsd.config.edits import Merged, merge, text_of
 from ivsd.config.password import CREDENTIAL
 from ivsd.config.schema import Config, Valt
-from ivsd.config.values import Values, Verbatim, values_in
+from ivsd.config.values import Values, Verbatim
+from ivsd.config_file import (
+    ConfigFile,
+    FileRefused,
+    Text,
+    in_words,
+    password_in,
+    told,
+    would_change,
+)
 from ivsd.valt.model import Secret
 from ivsd.valt.probe import probe
 from ivsd.valt.probing.findings import to_json
@@ -36,8 +39,6 @@ EDITABLE = re.compile(
 )
 """Keys that may be set from afar. Never `valt.password_file`: who names the file that is the
 password, and the server that it is sent to, could have any file of this box sent anywhere."""
-
-log = logging.getLogger("ivsd")
 
 Edits = Mapping[str, str | None]
 """Dotted key -> the text of its field; None takes the key away."""
@@ -52,11 +53,8 @@ class SettingUp:
     def __init__(
         self, path: Path, state: Path, reload: Callable[[], None], *, may_write: bool
     ) -> None:
+        self.file = ConfigFile(path, state, reload, may_write=may_write)
         self._path = path
-        self._state = state
-        self._reload = reload
-        self._may_write = may_write
-        self._saving = threading.Lock()
 
     def do(self, op: str, args: Mapping[str, Any]) -> dict[str, Any] | Refused:
         """Carry out one of its operations (`ivsd.appliance.operations`); never raises."""
@@ -69,40 +67,35 @@ class SettingUp:
             return Refused("bad_args", f"a password has 1 to {LONGEST_PASSWORD} characters")
         secret = Secret(typed) if typed is not None else None
         try:
-            text = self._path.read_text(encoding="utf-8")
-            values = values_in(text, self._path)
-        except ConfigError as e:
-            return Refused("wrong_file", "; ".join(map(str, e.problems)))
-        except (OSError, UnicodeDecodeError) as e:
-            why = e.strerror if isinstance(e, OSError) else "is no UTF-8 text"
-            return Refused("wrong_file", f"{self._path}: {why}")
-        match op:
-            case "config":
-                return self._config(text, values)
-            case "preview":
-                return self._preview(text, values, merge(values, edits, self._path))
-            case "save":
-                return self._save(text, values, edits, secret, args["revision"])
-            case _:
-                return self._test(values, merge(values, edits, self._path), secret)
+            was = self.file.read()
+            match op:
+                case "config":
+                    return self._config(was)
+                case "preview":
+                    return self._preview(was, merge(was.values, edits, self._path))
+                case "save":
+                    return self._save(was, edits, secret, args["revision"])
+                case _:
+                    return self._test(was.values, merge(was.values, edits, self._path), secret)
+        except FileRefused as e:
+            return e.refused
 
     # -- reading ------------------------------------------------------------------------------
 
-    def _config(self, text: str, values: Values) -> dict[str, Any]:
+    def _config(self, was: Text) -> dict[str, Any]:
         return {
             "file": str(self._path),
-            "values": _plain(_without_password(values)),
-            "has_password": self._stored(values) is not None,
-            "revision": _revision(text),
-            "problems": _told(merge(values, {}, self._path).problems),
+            "values": _plain(_without_password(was.values)),
+            "has_password": self._stored(was.values) is not None,
+            "revision": was.revision,
+            "problems": told(merge(was.values, {}, self._path).problems),
         }
 
-    def _preview(self, text: str, values: Values, merged: Merged) -> dict[str, Any]:
+    def _preview(self, was: Text, merged: Merged) -> dict[str, Any]:
         return {
-            "problems": _told(merged.problems),
-            "changes": [asdict(change) for change in changes(values, merged.values)],
-            "diff": difference(text, merged.text),
-            "needs_password": self._needs_password(values, merged.values),
+            "problems": told(merged.problems),
+            **would_change(was, merged),
+            "needs_password": self._needs_password(was.values, merged.values),
         }
 
     def _stored(self, values: Values) -> Secret | None:
@@ -112,11 +105,11 @@ class SettingUp:
         kept = Valt(
             url="",
             username="",
-            password=_in_file(values),
+            password=password_in(values),
             password_file=Path(file) if file else None,
         )
         try:
-            return password(Config(valt=kept, room=""), self._path, self._state)
+            return password(Config(valt=kept, room=""), self._path, self.file.state)
         except ConfigError:
             return None
 
@@ -127,51 +120,21 @@ class SettingUp:
     # -- writing ------------------------------------------------------------------------------
 
     def _save(
-        self, text: str, values: Values, edits: Edits, secret: Secret | None, revision: str
+        self, was: Text, edits: Edits, secret: Secret | None, revision: str
     ) -> dict[str, Any] | Refused:
-        if not self._may_write:
-            return Refused("not_here", "this ivsd was started by hand: it writes no configuration")
-        if _revision(text) != revision:
-            return Refused("changed", "the file has changed meanwhile: look at it once more")
+        self.file.may_be_written(was, revision)
         if secret is not None:
             if _credential():
                 return Refused(
                     "not_here", f"the password is the systemd credential {CREDENTIAL}: set it there"
                 )
             edits = {**edits, "valt.password_file": None}
-        merged = merge(values, edits, self._path)
+        merged = merge(was.values, edits, self._path)
         if merged.problems:
-            return Refused("wrong", "; ".join(f"{p.key}: {p.text}" for p in merged.problems))
-        if secret is None and self._needs_password(values, merged.values):
+            return Refused("wrong", in_words(merged.problems))
+        if secret is None and self._needs_password(was.values, merged.values):
             return Refused("password_needed", NEEDED)
-        was_in_file = _in_file(values)
-        with self._saving:
-            try:
-                if _revision(self._path.read_text(encoding="utf-8")) != revision:
-                    return Refused("changed", "the file has changed meanwhile: look at it again")
-                before = self._keep(secret or was_in_file)
-                try:
-                    mode = self._path.stat().st_mode & 0o777
-                    # A backup of a file with a password would be one more place that has it.
-                    backup = was_in_file is None
-                    durable.write(self._path, merged.text.encode(), mode=mode, backup=backup)
-                except OSError:  # else the new password would be sent to the old server
-                    self._keep(before)
-                    raise
-            except OSError as e:
-                return Refused("not_saved", f"{e.filename or self._path}: {e.strerror}")
-        for change in changes(values, merged.values):
-            log.info("set up: %s: %s -> %s", change.key, change.old, change.new)
-        self._reload()
-        return {"revision": _revision(merged.text)}
-
-    def _keep(self, secret: Secret | None) -> Secret | None:
-        """Keep a password, if it is one, and return the one that it replaces. Raises OSError."""
-        kept = self._state / CREDENTIAL
-        before = Secret(kept.read_text(encoding="utf-8")) if kept.is_file() else None
-        if secret is not None:
-            durable.write(kept, secret.reveal().encode(), mode=0o600)
-        return before
+        return {"revision": self.file.write(was, merged, secret)}
 
     # -- trying -------------------------------------------------------------------------------
 
@@ -183,7 +146,7 @@ class SettingUp:
         if merged.values.get("room") is None:  # it may be asked what rooms there are
             wrong = [problem for problem in wrong if problem.key != "room"]
         if wrong:
-            return Refused("wrong", "; ".join(f"{p.key}: {p.text}" for p in wrong))
+            return Refused("wrong", in_words(wrong))
         if secret is None and self._needs_password(values, merged.values):
             return Refused("password_needed", NEEDED)
         secret = secret or self._stored(values)
@@ -236,11 +199,6 @@ def _plain(value: Any) -> Any:
     return value.text if isinstance(value, Verbatim) else value
 
 
-def _in_file(values: Values) -> Secret | None:
-    found = (values.get("valt") or {}).get("password")
-    return found if isinstance(found, Secret) else None
-
-
 def _credential() -> bool:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return bool(folder) and (Path(folder or "") / CREDENTIAL).is_file()
@@ -249,11 +207,3 @@ def _credential() -> bool:
 def _without_password(values: Values) -> Values:
     valt = {key: value for key, value in (values.get("valt") or {}).items() if key != "password"}
     return {**values, **({"valt": valt} if "valt" in values else {})}
-
-
-def _revision(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _told(problems: list[Problem]) -> list[dict[str, str]]:
-    return [{"key": problem.key, "text": problem.text} for problem in problems]

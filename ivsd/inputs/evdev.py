@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
-import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -17,13 +15,21 @@ import evdev
 from evdev import ecodes
 
 from ivsd.events import Disturbed, Event, Pressed, Released
-from ivsd.inputs.event_devices import Wanted, close, find, key_names, not_found
-from ivsd.inputs.frames import Frame
+from ivsd.inputs.event_devices import (
+    Wanted,
+    close,
+    find,
+    key_name,
+    key_names,
+    not_found,
+    stamp_monotonic,
+)
+from ivsd.inputs.frames import CLEAR, CORRECT, DIGITS, ENTER, Frame
 from ivsd.inputs.source import DeviceProblem
-from ivsd.keymaps import ALTS, CONTROLS, SHIFTS
+from ivsd.inputs.strays import Strays
+from ivsd.keymaps import ALTS, CONTROLS, SHIFTS, Keymap, sign
 
 KEY_UP, KEY_DOWN = 0, 1  # 2 is auto-repeat, which is no press
-EVIOCSCLOCKID = 0x400445A0  # linux/input.h: which clock stamps the events of this descriptor
 LOST = "lost events"
 MOST_READS = 16
 """In one go, of at most 64 events each: a device that never ends must not keep out the others."""
@@ -32,7 +38,8 @@ MOST_READS = 16
 class KeyDevice:
     """One evdev device: its mapped keys are controls, the others type a number into `frame`.
 
-    Without a frame, what the other keys type is nobody's.
+    Without a frame, what the other keys type is nobody's. `strays` is told of them all, for who
+    looks for a key that means nothing yet.
     """
 
     def __init__(
@@ -43,9 +50,11 @@ class KeyDevice:
         keys: dict[str, str],
         frame: Frame | None,
         grab: bool,
+        strays: Strays | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
+        self._strays = strays
         self._wanted = wanted
         self._keys = keys
         self._grab = grab
@@ -72,8 +81,7 @@ class KeyDevice:
         self._grabbed = self._losing = False
         self._lost_at = None
         with self._typed_problems():
-            # The wall clock, evdev's default, jumps when the box learns the time.
-            fcntl.ioctl(self._device.fd, EVIOCSCLOCKID, struct.pack("i", time.CLOCK_MONOTONIC))
+            stamp_monotonic(self._device)
             self._ask_what_is_held()
             self._try_to_grab()
         if self._frame is not None:
@@ -153,7 +161,11 @@ class KeyDevice:
             elif self._down.pop(code, None) is not None:
                 yield Released(control, at, was_seen=code not in self._doubtful)
                 self._doubtful.discard(code)
-        elif down and self._frame is not None:
+            return
+        if down and self._strays is not None:
+            is_free = self._frame is None or not _means_something(names)
+            self._strays.tell(self.name, key_name(code), at, is_free=is_free)
+        if down and self._frame is not None:
             held = next((kind for kind in (ALTS, CONTROLS, SHIFTS) if self._holds(kind)), None)
             for name in names:
                 if number := self._frame.key(name, at, held):
@@ -192,3 +204,12 @@ class KeyDevice:
                 f"{self.name}: another program has taken the device ({e.strerror})"
             ) from None
         self._grabbed = True
+
+
+_EDITS = ENTER | CLEAR | {CORRECT} | SHIFTS | CONTROLS | ALTS
+
+
+def _means_something(names: list[str]) -> bool:
+    """Whether a key has a meaning where numbers are typed."""
+    typed = (sign(Keymap.US, name) for name in names)
+    return not _EDITS.isdisjoint(names) or any(one is not None and one in DIGITS for one in typed)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import selectors
+import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +21,7 @@ from evdev import ecodes
 from ivsd.inputs.source import DeviceProblem
 
 FOLDER = Path("/dev/input")
+EVIOCSCLOCKID = 0x400445A0  # linux/input.h: which clock stamps the events of this descriptor
 NUMBER_KEYS = ({"KEY_1"}, {"KEY_KP1"})
 """A device that types numbers has one of these; its second node, for volume keys, does not."""
 
@@ -125,6 +129,36 @@ def forbidden_text(count: int) -> str:
     """Say why devices could not be looked at, and who may."""
     devices = "1 device" if count == 1 else f"{count} devices"
     return f"{devices} may not be opened: is the user in the group input?"
+
+
+def stamp_monotonic(device: evdev.InputDevice) -> None:
+    """Have its events stamped so for us; raises OSError when it is gone.
+
+    The wall clock, evdev's default, jumps when the box learns the time.
+    """
+    fcntl.ioctl(device.fd, EVIOCSCLOCKID, struct.pack("i", time.CLOCK_MONOTONIC))
+
+
+def keys_down(device: evdev.InputDevice) -> list[tuple[str, float]]:
+    """Read which keys went down, with the moment; raises OSError when the device is gone.
+
+    A key that has several names is told by its first one; "" stands for one without a name.
+    """
+    try:
+        events = list(device.read())
+    except BlockingIOError:
+        return []
+    return [
+        (key_name(event.code), event.sec + event.usec / 1e6)
+        for event in events
+        if event.type == ecodes.EV_KEY and event.value == 1
+    ]
+
+
+def key_name(code: int) -> str:
+    """Return the first name of a key that ivsd.yaml may use, or ""."""
+    names = (name for name in key_names(code) if name != "KEY_MIN_INTERESTING")
+    return next(names, "")
 
 
 def watch(stop_fd: int) -> Iterator[tuple[EventDevice, str]]:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import selectors
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 from ivsd.events import Event, Misread, NumberKind, Pressed, Released, Scanned
 from ivsd.inputs.frames import Frame
@@ -74,3 +77,36 @@ class VirtualHands:
         self._events.append(event)
         os.write(self._writable, b"x")
         return event.at
+
+
+class VirtualSearch:
+    """Devices that no file names, see `ivsd.finding`: whoever searches finds what is touched."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[str, Any] | None = None
+        self._searchers: list[int] = []
+
+    def touch(self, found: dict[str, Any]) -> bool:
+        """Touch one of them; return whether somebody searches."""
+        with self._lock:
+            self._found = found
+            for fd in self._searchers:
+                os.eventfd_write(fd, 1)
+            return bool(self._searchers)
+
+    def find(self, stop_fd: int, until: float) -> dict[str, Any] | None:
+        """Wait for a touch; None when it was stopped before."""
+        fd = os.eventfd(0, os.EFD_CLOEXEC)
+        with self._lock:
+            self._searchers.append(fd)
+        try:
+            with selectors.PollSelector() as selector:
+                selector.register(fd, selectors.EVENT_READ)
+                selector.register(stop_fd, selectors.EVENT_READ)
+                ready = selector.select(max(0.0, until - time.monotonic()))
+            return self._found if fd in [key.fd for key, _ in ready] else None
+        finally:
+            with self._lock:
+                self._searchers.remove(fd)
+                os.close(fd)
