@@ -12,14 +12,23 @@ from ivsd.valt.session import Session
 from ivsd.valt.transport import HttpTransport
 
 
-def session_for(valt: Valt, path: Path, password: Secret) -> Session:
-    """Build the session of the file at `path`; connects to nobody yet.
+def transport_for(valt: Valt, path: Path) -> HttpTransport:
+    """Build the way to the server of the file at `path`; connects to nobody yet.
 
     Raises OSError when the CA file cannot be used.
     """
-    transport = HttpTransport(valt.url, verify=trust(valt, path), timeout_s=valt.timeout_s)
+    return HttpTransport(valt.url, verify=trust(valt, path), timeout_s=valt.timeout_s)
+
+
+def session_for(
+    valt: Valt, path: Path, password: Secret, transport: HttpTransport | None = None
+) -> Session:
+    """Build the session of the file at `path`, over its `transport` where there is one already.
+
+    Raises OSError when the CA file cannot be used.
+    """
     return Session(
-        Client(transport),
+        Client(transport or transport_for(valt, path)),
         valt.username,
         password,
         failure_reauth_s=valt.failure_reauth_s,

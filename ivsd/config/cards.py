@@ -9,6 +9,7 @@ from pathlib import Path
 from ivsd.config.checker import Checked, read
 from ivsd.config.load import check_steps
 from ivsd.config.schema import CardEntry, CardTable, Config, Writing
+from ivsd.config.values import unwritten
 from ivsd.events import Action
 from ivsd.notation import Form
 from ivsd.valt.model import Secret
@@ -52,6 +53,11 @@ def load_cards(path: Path, valt: Writing | None = None) -> list[CardEntry]:
     checked.raise_if_wrong()
     assert checked.value is not None
     return checked.value.cards or []
+
+
+def cards_in(text: str, path: Path, valt: Writing | None = None) -> list[CardEntry]:
+    """Read and check a table with this text, which may be unwritten yet. Raises ConfigError."""
+    return load_cards(unwritten(text, path), valt)
 
 
 def _misses(number: Secret, form: Form) -> bool:

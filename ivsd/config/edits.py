@@ -189,7 +189,7 @@ def _one(text: str, wanted: Any) -> Any:
         return int(plain)
     if float in members and _NUMBER.fullmatch(plain):
         return float(plain)
-    if len(members) > 1 and str in members and re.fullmatch('".*"', plain):
+    if len(members) > 1 and str in members and re.fullmatch('(?s)".*"', plain):
         return plain[1:-1]
     return text if str in members or wanted is Path else plain
 

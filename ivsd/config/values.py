@@ -18,7 +18,7 @@ import yaml
 
 from ivsd.config.load import load
 from ivsd.config.problems import ConfigError, Problem
-from ivsd.config.schema import Config
+from ivsd.config.schema import CardTable, Config
 from ivsd.valt.model import Secret
 
 Values = dict[str, Any]
@@ -77,23 +77,33 @@ def default_of(item: dataclasses.Field[Any]) -> Any:
 
 
 class _Unwritten(PosixPath):
-    """ivsd.yaml as it would be: what it names is looked for where the file will stand."""
+    """A file as it would be: what it names is looked for where the file will stand."""
 
-    text = ""
+    text: str | None = None
+    """None for any other file whose path was made from this one's."""
+
+    def exists(self, *, follow_symlinks: bool = True) -> bool:
+        """Take it for there, as it would be."""
+        return self.text is not None or super().exists()
 
     def read_text(
         self, encoding: str | None = None, errors: str | None = None, newline: str | None = None
     ) -> str:
         """Return the text that nobody has written yet."""
-        return self.text
+        return super().read_text(encoding, errors) if self.text is None else self.text
+
+
+def unwritten(text: str, path: Path) -> Path:
+    """Return the file at `path` as it would be with this text, for those that load one."""
+    file = _Unwritten(path)
+    file.text = text
+    return file
 
 
 def problems_in(text: str, path: Path) -> list[Problem]:
-    """Tell what `ivsd check` would say of a file at `path` with this text."""
-    unwritten = _Unwritten(path)
-    unwritten.text = text
+    """Tell what `ivsd check` would say of an ivsd.yaml at `path` with this text."""
     try:
-        load(unwritten)
+        load(unwritten(text, path))
     except ConfigError as e:
         return e.problems
     return []
@@ -186,8 +196,8 @@ def _taken_scalar(node: yaml.ScalarNode, wanted: Any, key: str) -> Any:
     return Verbatim(text or "null")
 
 
-def values_of(config: Config) -> Values:
-    """Return what a checked configuration says, without what has its default."""
+def values_of(config: Config | CardTable) -> Values:
+    """Return what a checked file says, without what has its default."""
     return typing.cast(Values, _plain(config))
 
 

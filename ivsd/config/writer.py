@@ -120,14 +120,15 @@ def _keyed(indent: str, key: str, value: Any, *, spread: bool = False) -> list[s
     lines = [f"{indent}{key}:"]
     if isinstance(value, list):
         for entry in value:
-            lines += _entry(f"{indent}  ", entry)
+            lines += entry_lines(f"{indent}  ", entry)
     else:
         for name, entry in value.items():
             lines += _keyed(f"{indent}  ", flow(name), entry)
     return lines
 
 
-def _entry(indent: str, value: Any) -> list[str]:
+def entry_lines(indent: str, value: Any) -> list[str]:
+    """Write an entry of a list: on one line where it fits, else a key on each."""
     line = f"{indent}- {flow(value)}"
     if len(line) <= WIDTH or not isinstance(value, dict) or not value:
         return [line]
@@ -162,13 +163,14 @@ def _scalar(value: Any, *, colons: bool = True) -> str:
     if not isinstance(value, str):
         return flow(value)  # an empty list or mapping
     is_plain = _PLAIN_TEXT.fullmatch(value) and (colons or ":" not in value)
-    return value if is_plain and tag_of(value) == TAG + "str" else _quoted(value)
+    return value if is_plain and tag_of(value) == TAG + "str" else quoted(value)
 
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Write a text in quotes, whatever is in it."""
     return '"' + "".join(_ESCAPES.get(sign) or _visible(sign) for sign in text) + '"'
 
 

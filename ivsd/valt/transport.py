@@ -17,6 +17,7 @@ What this adds to a plain `requests.Session`, and why:
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import queue
@@ -107,17 +108,32 @@ class HttpTransport:
         self._timeout_s = timeout_s
         self._in_turn = in_turn
         self._used_at = time.monotonic()
-        context, fingerprint = None, None
+        self._trust: tuple[ssl.SSLContext | None, str | None] = None, None
         if urlsplit(url).scheme == "https":
-            context, fingerprint = tls_context(verify)
-        adapter = _Adapter(context, fingerprint, in_turn=in_turn)
-        self._session = _Session()
-        self._session.trust_env = False
+            self._trust = tls_context(verify)
+        self._session = self._new_session()
+
+    def _new_session(self) -> _Session:
+        adapter = _Adapter(*self._trust, in_turn=self._in_turn)
+        session = _Session()
+        session.trust_env = False
         for scheme in ("http://", "https://"):  # not the base: its spelling may be normalised
-            self._session.mount(scheme, adapter)
-        self._session.headers["User-Agent"] = f"ivsd/{__version__}"
+            session.mount(scheme, adapter)
+        session.headers["User-Agent"] = f"ivsd/{__version__}"
         # A jar that takes nothing: two threads share the session, and VALT needs no cookie.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        return session
+
+    def apart(self) -> HttpTransport:
+        """Return a way to the same server that takes none of the connections of this one.
+
+        For what may take long; it shares the TLS context, which is large. To be closed.
+        """
+        other = copy.copy(self)
+        other._in_turn = False
+        other._used_at = time.monotonic()
+        other._session = other._new_session()
+        return other
 
     def request(
         self, method: str, path: str, query: dict[str, str], body: object | None = None
