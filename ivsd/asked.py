@@ -12,7 +12,16 @@ from typing import Any
 
 from ivsd.appliance.operations import OPERATIONS, Refused, Reply
 from ivsd.appliance.status import ControlStatus
-from ivsd.events import LEARN_S, Event, LearnAsked, Learned, Outcome, PressAsked
+from ivsd.events import (
+    LEARN_S,
+    Event,
+    LearnAsked,
+    Learned,
+    LearnGivenUp,
+    Outcome,
+    PressAsked,
+)
+from ivsd.finding import Finding, Found
 from ivsd.outputs.lamp import Colour
 from ivsd.parts import Parts
 
@@ -22,6 +31,7 @@ Beside = Callable[[str, Mapping[str, Any]], dict[str, Any] | Refused]
 _NOT_LEARNED = {
     "busy": "somebody else waits for a button or a badge: try again in half a minute",
     "nothing_came": f"nothing was pressed or swiped within {LEARN_S:g} s",
+    "changed": "ivsd.yaml was read anew meanwhile: try again",
 }
 
 log = logging.getLogger("ivsd")
@@ -35,10 +45,10 @@ class Task:
 
 
 class Asked:
-    """`do` and `learn` are for the thread of the socket, the rest for the daemon's loop.
+    """`do`, `learn` and `find` are for the thread of the socket, the rest for the daemon's loop.
 
     `orders` are given to the loop and answered at once; `beside` is what else is no matter of the
-    loop, by operation.
+    loop, by operation; `finding` looks for what ivsd.yaml does not name.
     """
 
     def __init__(
@@ -47,11 +57,13 @@ class Asked:
         parts: Parts,
         orders: Mapping[str, Callable[[], None]],
         beside: Mapping[str, Beside],
+        finding: Finding,
     ) -> None:
         self._put = put
         self._parts = parts
         self._orders = orders
         self._beside = dict(beside)
+        self._finding = finding
         self.controls: tuple[ControlStatus, ...] = ()
         """What can be pressed."""
         self._presses: dict[tuple[str, float], Reply] = {}
@@ -122,17 +134,50 @@ class Asked:
 
         self._put(Task(ask))
 
+    def find(self, token: int, reply: Reply) -> None:
+        """Show the same, and what comes from a device without a name; never blocks."""
+
+        def tell(found: Found) -> None:
+            self._put(Task(partial(self._found, token, found)))
+
+        def ask() -> Event:
+            self.learners[token] = reply
+            self._finding.begin(token, tell)
+            return LearnAsked(token)
+
+        self._put(Task(ask))
+
+    def _found(self, token: int, found: Found) -> Event | None:
+        reply = self.learners.pop(token, None)
+        if reply is None:
+            return None
+        reply(found)
+        return LearnGivenUp(token)
+
+    def end_finding(self) -> list[LearnGivenUp]:
+        """Give up every search: the daemon may want the devices itself."""
+        ended = []
+        for token in self._finding.end_all():
+            if (reply := self.learners.pop(token, None)) is not None:
+                reply(Refused("changed", _NOT_LEARNED["changed"]))
+                ended.append(LearnGivenUp(token))
+        return ended
+
     def learned(self, learned: Learned) -> None:
         """Tell who has asked for it what came, or why nothing did."""
+        is_find = self._finding.end(learned.token)
         reply = self.learners.pop(learned.token, None)
         if reply is None:
             return
         if learned.why:
             reply(Refused(learned.why, _NOT_LEARNED[learned.why]))
             return
-        number = learned.number.reveal() if learned.number is not None else None
+        number = None
+        if learned.number is not None and not is_find:  # a find is about devices
+            number = learned.number.reveal()
         reply({"kind": learned.kind, "name": learned.source, "number": number})
 
     def gave_up(self, token: int) -> None:
-        """Forget somebody who has hung up."""
+        """Forget somebody who has hung up, or was answered."""
+        self._finding.end(token)
         self.learners.pop(token, None)

@@ -28,6 +28,10 @@ from ivsd.appliance.status import Status
 from ivsd.appliance.status_words import summary
 from ivsd.appliance.watchdog import Watchdog
 from ivsd.asked import Asked, Task
+from ivsd.badge_table import CARD_OPERATIONS, BadgeTable
+from ivsd.badge_table.door import Door
+from ivsd.badge_table.seen import LastSeen
+from ivsd.bundling import Bundling
 from ivsd.config import Config, ConfigError, Salvaged
 from ivsd.controller import Controller
 from ivsd.events import (
@@ -48,9 +52,11 @@ from ivsd.events import (
     Report,
     RestoreFactoryState,
     Rules,
+    Scanned,
     Show,
     Tick,
 )
+from ivsd.finding import Finding
 from ivsd.hardware import Hardware, RealHardware
 from ivsd.inputs.reader import Reader
 from ivsd.outputs.player import Player
@@ -62,6 +68,7 @@ from ivsd.valt.link import Worker
 from ivsd.valt.model import Secret
 from ivsd.valt.outbox import OutboxThread
 from ivsd.valt.watcher import Watcher
+from ivsd.wiring import Wiring
 
 STOP_WITHIN_S = 1.5  # in all, for lamps, devices and workers together
 FACTORY_DEFAULT_WITHIN_S = 45.0  # less than the controller waits, so that a reason is told
@@ -128,14 +135,25 @@ class Daemon:
         self._config: Config | None = None
         self._controller = Controller(Rules({}))
         self._outbox = OutboxThread(state, self.post)
-        self._parts = Parts(path, hardware or RealHardware(), self.post)
+        hardware = hardware or RealHardware()
+        self._parts = Parts(path, hardware, self.post)
         self._room = ""
         setting_up = SettingUp(path, state, self.reload, may_write=owns_file)
+        self._seen = LastSeen(state)
+        door = Door(self._queue.put, self._controller, self._parts)
+        badges = BadgeTable(path, self.reload, door, self._seen, may_write=owns_file)
+        wiring = Wiring(setting_up.file, hardware.chips)
         self._asked = Asked(
             self._queue.put,
             self._parts,
             orders={"reload": self.reload, "restart": self.stop},
-            beside=dict.fromkeys(("config", "preview", "save", "test-connection"), setting_up.do),
+            beside={
+                **dict.fromkeys(("config", "preview", "save", "test-connection"), setting_up.do),
+                **dict.fromkeys(("wire-preview", "wire"), wiring.do),
+                **dict.fromkeys(CARD_OPERATIONS, badges.do),
+                "bundle": Bundling(path, socket).do,
+            },
+            finding=Finding(path, hardware.search),
         )
         self._view = LightView()
         self._status_words = ""
@@ -146,6 +164,7 @@ class Daemon:
             post=self.post,
             do=self._asked.do,
             learn=self._asked.learn,
+            find=self._asked.find,
             hidden=lambda: self._parts.secrets,
         )
         self._control = Control(socket, desk) if socket is not None else None
@@ -192,6 +211,8 @@ class Daemon:
             if isinstance(item, LearnGivenUp):
                 self._asked.gave_up(item.token)
             if item is _Order.RELOAD:
+                for ended in self._asked.end_finding():
+                    self._step(ended)
                 self._load()
                 self._tell_status()
                 self._tell_callers()
@@ -223,6 +244,8 @@ class Daemon:
             self._tell_status()
         if step.commands:
             self._tell_callers()
+        if isinstance(event, Scanned):  # behind all that somebody at the door waits for
+            self._seen.saw(event)
         return step.deadline
 
     def _hand_out(self, command: Command) -> None:
@@ -290,7 +313,7 @@ class Daemon:
             view=self._view,
             lamps=parts.lamps_of(self._view),
             controls=self._asked.controls,
-            readers=parts.reader.devices if parts.reader is not None else [],
+            inputs=parts.input_devices(),
             lamp_devices=parts.player.devices if parts.player is not None else [],
         )
         return overview(self._controller.snapshot(around.now), around)
@@ -355,8 +378,10 @@ class Daemon:
     def _shut_down(self) -> None:
         """End every part."""
         notify("STOPPING=1")
+        self._asked.end_finding()
         self._parts.stop(STOP_WITHIN_S / 4)
         self._outbox.stop(STOP_WITHIN_S / 4)
+        self._seen.stop(STOP_WITHIN_S / 4)
         if self._control is not None:
             self._control.stop(STOP_WITHIN_S / 4)
 

@@ -31,7 +31,6 @@ from ivsd.events import BoxFault, LightView, Outcome, Rules
 from ivsd.valt.link import Link
 from ivsd.valt.model import RoomState
 
-BUTTON = "button "  # what the inputs begin the name of a button on a GPIO line with
 FACTORY_DEFAULT_SOCKET = Path("/run/ivsd-factory-default.sock")
 
 
@@ -50,8 +49,8 @@ class Around:
     view: LightView
     lamps: tuple[LampStatus, ...]
     controls: tuple[ControlStatus, ...]
-    readers: Iterable[str]
-    """What the devices are called that read a hand."""
+    inputs: Iterable[tuple[str, str]]
+    """Name and kind of what reads a hand: a button, or a reader or keypad."""
     lamp_devices: Iterable[str]
 
 
@@ -121,8 +120,7 @@ def _lights(view: LightView) -> LightsStatus:
 
 
 def _devices(around: Around) -> Iterator[tuple[str, str]]:
-    for name in around.readers:
-        yield name, "button" if name.startswith(BUTTON) else "reader"
+    yield from around.inputs
     yield from ((name, "lamp") for name in around.lamp_devices)
 
 

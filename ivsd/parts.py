@@ -19,16 +19,19 @@ from ivsd.config.schema import (
     Valt,
     Writing,
 )
-from ivsd.connect import session_for
+from ivsd.connect import session_for, transport_for
 from ivsd.events import DeviceForgotten, Event, LightView
 from ivsd.hardware import Hardware
 from ivsd.inputs.reader import Reader
 from ivsd.outputs.player import Frame, Player, receipt_frames, steady_frames
 from ivsd.valt.link import Link, Recordings, Worker
 from ivsd.valt.model import Secret
+from ivsd.valt.people import People
 from ivsd.valt.watcher import Watcher
 
 REPLACED_WITHIN_S = 0.5
+BUTTON = "button "
+"""What `ivsd.inputs.gpio` begins the name of a button with; people call other devices so, too."""
 
 
 class Parts:
@@ -41,6 +44,8 @@ class Parts:
         self.player: Player | None = None
         self.reader: Reader | None = None
         self.link: Link | None = None
+        self.people: People | None = None
+        """Whom the server of the link knows; may be asked from any thread."""
         self._lights: Lights | None = None
         self._inputs: tuple[Inputs, Writing | None, FactoryDefault] | None = None
         self._linked_by: tuple[Valt, int | str, Recording, Secret] | None = None
@@ -80,7 +85,9 @@ class Parts:
         """Say what each lamp shows with this view."""
         if self.player is None or self._lights is None:
             return ()
-        kinds = {lamp.name: lamp.kind.value for lamp in self._lights.lamps}
+        lamps = self._lights.lamps
+        kinds = {lamp.name: lamp.kind.value for lamp in lamps}
+        leds = {lamp.name: tuple(led.value for led in lamp.colours) for lamp in lamps}
         return tuple(
             LampStatus(
                 fixture.lamp.name,
@@ -88,9 +95,21 @@ class Parts:
                 kinds.get(fixture.lamp.name, ""),
                 _frames(steady_frames(view, fixture)),
                 _frames(receipt_frames(view, fixture)),
+                leds.get(fixture.lamp.name, ()),
             )
             for fixture in self.player.fixtures
         )
+
+    def input_devices(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of each device that reads a hand, and its kind as the status has it."""
+        if self.reader is None or self._inputs is None:
+            return
+        inputs = self._inputs[0]
+        called = {device.name for device in inputs.keyboards}
+        called |= {device.name for device in inputs.wiegand}
+        for name in self.reader.devices:
+            is_button = name.startswith(BUTTON) and name not in called
+            yield name, "button" if is_button else "reader"
 
     # -- the server ---------------------------------------------------------------------------
 
@@ -116,8 +135,11 @@ class Parts:
 
     def _new_link(self, config: Config, secret: Secret) -> Link:
         recordings = Recordings(config.recording.name, config.recording.template or None)
+        transport = transport_for(config.valt, self._path)
+        session = session_for(config.valt, self._path, secret, transport)
+        self.people = People(session, transport)
         return Link(
-            session_for(config.valt, self._path, secret),
+            session,
             config.room,
             recordings,
             self._post,

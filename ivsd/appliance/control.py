@@ -49,6 +49,8 @@ class Desk:
     """Carries out an operation."""
     learn: Callable[[int, Reply], None]
     """The number is the caller's, to tell that it has given up (LearnGivenUp)."""
+    find: Callable[[int, Reply], None]
+    """As `learn`, also at what ivsd.yaml does not name."""
     hidden: Callable[[], list[str]]
     """Texts that must not be told: password and token."""
 
@@ -244,7 +246,7 @@ class Control(threading.Thread):
         reply = partial(self._answer, caller, request)
         if wanted.needs_hand:
             token = self._learning[caller] = next(self._tokens)
-            self._desk.learn(token, reply)
+            (self._desk.find if request.op == "find" else self._desk.learn)(token, reply)
         elif request.op not in STATUS_OPS:
             self._desk.do(request.op, request.args, reply)
 

@@ -50,6 +50,7 @@ card number beyond its last three places.
         colour       off, red, green, yellow, blue, magenta, cyan, white
         ms           for how long
       receipt        what it shows once as `lights.receipt`; empty where it does not show it
+      colours        kind leds: the colour of each LED, as they stand in the lamp; else empty
     controls         list of what can be pressed
       name           as ivsd.yaml has it
       does           sentence
@@ -142,6 +143,7 @@ class LampStatus:
     kind: str
     frames: tuple[FrameStatus, ...]
     receipt: tuple[FrameStatus, ...]
+    colours: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

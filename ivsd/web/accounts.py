@@ -4,6 +4,7 @@ In the folder (`/var/lib/ivsd-web`, which a factory default empties), each for i
 - `admin.json`: a scrypt hash, and an `epoch` that is new with each password: sessions name it,
   and so end with their password.
 - `session-key`: what cookies are signed with.
+- `ended.json`: who has logged out, see `ended`.
 - `setup-code`: only while there is no password, see `setup_code`.
 
 What is there but cannot be read is never taken for "no password": nobody is let in, and the page
@@ -70,6 +71,7 @@ class Accounts:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.clock = clock
+        self.folder = folder
         self.session_key = kept.session_key(folder / "session-key")
         self._began = wall() - clock()
         self._path = folder / "admin.json"

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from ivsd.appliance import status_words as words
 from ivsd.appliance.control_client import ControlError
-from ivsd.web import access, log, panel, set_up, system
+from ivsd.web import access, badges, log, panel, set_up, system, wiring
 from ivsd.web.hosts import is_ours
 from ivsd.web.site import Site
 
@@ -24,10 +24,13 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin"}
+"""Under TLS only: elsewhere a browser takes no notice, and complains."""
 
 
 def create_app(site: Site) -> Flask:
@@ -48,7 +51,7 @@ def create_app(site: Site) -> Flask:
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        response.headers.update(HEADERS)
+        response.headers.update(HEADERS | ISOLATED if request.is_secure else HEADERS)
         return response
 
     @app.errorhandler(HTTPException)
@@ -63,7 +66,7 @@ def create_app(site: Site) -> Flask:
         return text("all right" if well else "something is wrong", 200 if well else 503)
 
     access.install(app, site)
-    for page in (panel, set_up, log, system):
+    for page in (panel, set_up, wiring, badges, log, system):
         app.register_blueprint(page.pages(site))
     return app
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -84,6 +85,23 @@ class Backoff:
                 return False
             tries.told_at = self._clock()
             return True
+
+
+@dataclass(frozen=True)
+class Wait:
+    """How long a page has its reader wait."""
+
+    seconds: int
+    until: str
+    """By the clock of this box, for who has no script that counts down."""
+
+
+def wait_of(wait_s: float) -> Wait | None:
+    """Say how long somebody has to wait; None where nobody has to."""
+    if wait_s <= 0.0:
+        return None
+    until = time.localtime(time.time() + wait_s)
+    return Wait(math.ceil(wait_s), time.strftime("%H:%M:%S", until))
 
 
 def why_not(wait_s: float, what: str) -> str:

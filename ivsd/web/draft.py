@@ -98,13 +98,40 @@ class Draft:
         for key in (*LABELS, *self.controls):
             self.now[key] = text_of(values, key)
         self.password = form.get("password") or None
+        """The one that was typed, now or before, see `recall`; never shown."""
+        self.is_kept = False
+        """Whether it need not be typed again."""
+        self.was_refused = False
+        """Whether the server did not take the one that was typed."""
+        self.counts_on_kept = "kept" in form
+        """Whether the page has said so."""
         self.text = {key: _typed(key, now, form) for key, now in self.now.items()}
         self.trusts, self.pin, self.ca_file = _trust(form, self.now["valt.verify"], values)
+
+    @classmethod
+    def unread(cls, form: Form) -> Draft:
+        """Return what was sent where nobody can say what is in the file."""
+        controls = {}
+        for key in form:
+            if key.startswith("controls.") and key != "controls.":
+                controls[key.removeprefix("controls.")] = {"action": form[key]}
+        config = {
+            "file": "ivsd.yaml",
+            "values": {"controls": controls},
+            "has_password": None,
+            "revision": form.get("revision", ""),
+        }
+        return cls(config, form)
 
     @property
     def edits(self) -> dict[str, str | None]:
         """Return what differs from the file; None takes a key away."""
         return {key: text or None for key, text in self.text.items() if text != self.now[key]}
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Tell what a password is typed for: it is used for nothing else."""
+        return tuple(self.text[key] for key in ("valt.url", "valt.username", "valt.verify"))
 
     def trust(self, pin: str) -> None:
         """Have this certificate trusted, and no other."""

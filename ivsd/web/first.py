@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ivsd.appliance.control_client import ControlError
 from ivsd.web.accounts import SHORTEST, AlreadySet
-from ivsd.web.backoff import Backoff, why_not
+from ivsd.web.backoff import Backoff, wait_of, why_not
 from ivsd.web.sessions import Sessions, address
 from ivsd.web.unanswered import NOT_LEARNT
 
@@ -84,7 +84,9 @@ def add_first(pages: Blueprint, sessions: Sessions, site: Site) -> None:
     proofs = Proofs(accounts.clock)
     presses = Backoff(accounts.clock)  # while one is waited for, nobody else can prove anything
 
-    def page(code: int = 200, *, refused: str = "", **problems: str) -> Response:
+    def page(
+        code: int = 200, *, refused: str = "", wait_s: float = 0.0, **problems: str
+    ) -> Response:
         taken, proven = accounts.has_password, proofs.stands()
         text = render_template(
             "first.html",
@@ -94,6 +96,7 @@ def add_first(pages: Blueprint, sessions: Sessions, site: Site) -> None:
             refused=refused,
             code_path=accounts.code.path,
             shortest=SHORTEST,
+            wait=wait_of(wait_s),
             **problems,
         )
         return make_response(text, code)
@@ -131,8 +134,9 @@ def add_first(pages: Blueprint, sessions: Sessions, site: Site) -> None:
         if refused := why_no_press(site.live):
             return page(403, refused=refused)
         if not presses.begin(address()):
-            wait_s = math.ceil(presses.wait_s(address()))
-            return page(429, press_problem=f"Nothing came, too often. Try again in {wait_s} s.")
+            wait_s = presses.wait_s(address())
+            problem = f"Nothing came, too often. Try again in {math.ceil(wait_s)} s."
+            return page(429, press_problem=problem, wait_s=wait_s)
         log.info("%s asks for a press at the box, to set the first password", address())
         try:
             site.ask("learn")
@@ -152,7 +156,7 @@ def add_first(pages: Blueprint, sessions: Sessions, site: Site) -> None:
         if not accounts.code.use(request.form.get("code", ""), address()):
             wait_s = accounts.code.wait_s(address())
             problem = f"{why_not(wait_s, 'code')} After five wrong ones there is a new one."
-            return page(429 if wait_s else 403, code_problem=problem)
+            return page(429 if wait_s else 403, code_problem=problem, wait_s=wait_s)
         proofs.give()
         log.info("the set-up code has proven %s", address())
         return redirect("/first", 303)

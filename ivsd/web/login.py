@@ -11,7 +11,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, flash, g, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from ivsd.web.backoff import why_not
+from ivsd.web.backoff import wait_of, why_not
 from ivsd.web.sessions import Sessions, address, of_this_app
 
 LONGEST_NEXT = 500
@@ -56,7 +56,13 @@ def add_log_in(pages: Blueprint, sessions: Sessions) -> None:
     accounts = sessions.accounts
 
     def page(code: int, next_: str, problem: str = "", wait_s: float = 0.0) -> Response:
-        text = render_template("login.html", next=next_, problem=problem, broken=accounts.problem)
+        text = render_template(
+            "login.html",
+            next=next_,
+            problem=problem,
+            wait=wait_of(wait_s),
+            broken=accounts.problem,
+        )
         later = {"Retry-After": str(math.ceil(wait_s))} if wait_s > 0.0 else {}
         return make_response(text, code, later)
 
@@ -100,9 +106,11 @@ def _change(sessions: Sessions, form: Mapping[str, str]) -> str:
     if not confirm_password(form.get("old", "")):
         return password_problem()
     try:
-        sessions.begin(sessions.accounts.set_password(new))
+        epoch = sessions.accounts.set_password(new)
     except ValueError as e:
         return str(e)
     except OSError as e:
         return f"The password cannot be saved ({e.strerror})."
+    sessions.typed.drop_all()  # all others have ended
+    sessions.begin(epoch)
     return ""

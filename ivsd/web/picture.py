@@ -15,6 +15,7 @@ from jinja2 import Environment
 
 from ivsd.appliance import status_words as words
 from ivsd.appliance.status import FrameStatus, LampStatus, Status
+from ivsd.outputs.lamp import Colour, leds_for
 from ivsd.outputs.patterns import Pattern, steps_of
 from ivsd.web.hands import Demo, ServerView
 
@@ -36,12 +37,13 @@ class Shown:
     name: str
     kind: str
     is_sign: bool
-    colour: str
-    """Where nothing moves: the first that lights."""
+    bulbs: tuple[tuple[str, str], ...]
+    """Of each its own colour, "" where it has several, and what it shows where nothing moves: the
+    first that lights."""
     rhythm: str
     meaning: str
     frames: str
-    """JSON: a list of [colour, ms]."""
+    """JSON: a list of [[colour of each bulb], ms]."""
     receipt: str
     receipt_no: int
     problem: str
@@ -50,6 +52,7 @@ class Shown:
 def shown(lamp: LampStatus, status: Status) -> Shown:
     """Say how a lamp is drawn, and in words."""
     lit = [frame.colour for frame in lamp.frames if frame.colour != "off"]
+    bulbs = _bulbs(lamp, lit[0] if lit else "off")
     is_sign = lamp.shows == "recording"
     if is_sign:
         meaning = "recording" if lit else "no recording"
@@ -63,14 +66,39 @@ def shown(lamp: LampStatus, status: Status) -> Shown:
         name=lamp.name,
         kind=lamp.kind,
         is_sign=is_sign,
-        colour=lit[0] if lit else "off",
-        rhythm=rhythm(lamp.frames, {"led": "lit", "buzzer": "sounding"}.get(lamp.kind, "")),
+        bulbs=tuple(zip(_leds(lamp) or ("",), bulbs, strict=True)),
+        rhythm=rhythm(_seen(lamp), {"led": "lit", "buzzer": "sounding"}.get(lamp.kind, "")),
         meaning=meaning,
-        frames=_json(lamp.frames),
-        receipt=_json(lamp.receipt),
+        frames=_json(lamp, lamp.frames),
+        receipt=_json(lamp, lamp.receipt),
         receipt_no=status.lights.receipt_no if lamp.receipt else 0,
         problem=missing[0] if missing else "",
     )
+
+
+def _leds(lamp: LampStatus) -> tuple[Colour, ...]:
+    """Return the colours of its LEDs; none for a lamp that is one bulb."""
+    if lamp.kind != "leds" or not set(lamp.colours) <= set(Colour):
+        return ()
+    return tuple(map(Colour, lamp.colours))
+
+
+def _bulbs(lamp: LampStatus, colour: str) -> list[str]:
+    """Say what each of its bulbs shows of a colour."""
+    leds = _leds(lamp)
+    if not leds or colour not in list(Colour):
+        return [colour] * max(1, len(leds))
+    lit = leds_for(Colour(colour), leds)
+    return [led.value if on else "off" for led, on in zip(leds, lit, strict=True)]
+
+
+def _seen(lamp: LampStatus) -> list[FrameStatus]:
+    """Return its frames with the colours that are seen: of two LEDs "red and green", say."""
+    seen = []
+    for frame in lamp.frames:
+        lit = [colour for colour in _bulbs(lamp, frame.colour) if colour != "off"]
+        seen.append(FrameStatus(" and ".join(lit) or "off", frame.ms))
+    return seen
 
 
 def rhythm(frames: Sequence[FrameStatus], lit: str = "") -> str:
@@ -103,8 +131,9 @@ def _rhythm(frames: Sequence[FrameStatus]) -> str:
     return _RHYTHMS.get(pattern, f"{number} short {flashes} and a pause")
 
 
-def _json(frames: Sequence[FrameStatus]) -> str:
-    return json.dumps([[frame.colour, frame.ms] for frame in frames], separators=(",", ":"))
+def _json(lamp: LampStatus, frames: Sequence[FrameStatus]) -> str:
+    shown = [[_bulbs(lamp, frame.colour), frame.ms] for frame in frames]
+    return json.dumps(shown, separators=(",", ":"))
 
 
 def fragments(

@@ -1,13 +1,13 @@
 """Who is logged in: signed cookies, and what ends them.
 
 Whether a session still stands is asked of the password's file and of the log-outs at each request.
+What was typed in a session and must not be on a disk goes with it, see `typed`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,9 +16,10 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import BadSignature
 
 from ivsd.web.accounts import Accounts
+from ivsd.web.ended import Ended
+from ivsd.web.typed import Typed
 
 SESSION_S = 12 * 3600.0
-MOST_ENDED = 256
 EXTENSION = "ivsd.sessions"
 """Where an application keeps its `Sessions`."""
 
@@ -45,20 +46,19 @@ class Cookies(SecureCookieSessionInterface):
 
 
 class Sessions:
-    """Knows who is logged in: by id, age, the password's epoch, and the log-outs of this run."""
+    """Knows who is logged in: by id, age, the password's epoch, and the log-outs."""
 
     def __init__(self, accounts: Accounts) -> None:
         self.accounts = accounts
-        self._lock = threading.Lock()
-        self._ended: dict[str, float] = {}  # id -> when it began
-        self._generation = "0"
+        self.typed = Typed(accounts.clock)
+        self._ended = Ended(accounts.folder / "ended.json")
 
     def begin(self, epoch: str) -> None:
         """Log this browser in, under a new id, with the password of that epoch."""
         self.end()
         session.update(
             id=secrets.token_urlsafe(24),
-            epoch=f"{epoch}.{self._generation}",
+            epoch=f"{epoch}.{self._ended.generation}",
             at=self.accounts.now(),
         )
         g.logged_in = True
@@ -66,30 +66,21 @@ class Sessions:
     def end(self) -> None:
         """Log this browser out; who has kept its cookie cannot use it."""
         if self.stands(session):
-            self._forget(session["id"], session["at"])
+            self.typed.drop(session["id"])
+            self._ended.add(session["id"], session["at"], self.accounts.now() - SESSION_S)
         session.clear()
         g.logged_in = False
-
-    def _forget(self, id_: str, at: float) -> None:
-        with self._lock:
-            oldest = self.accounts.now() - SESSION_S
-            self._ended = {key: began for key, began in self._ended.items() if began > oldest}
-            self._ended[id_] = at
-            if len(self._ended) > MOST_ENDED:  # rather all of them than one of these again
-                self._ended.clear()
-                self._generation = secrets.token_urlsafe(8)
 
     def stands(self, held: Mapping[str, Any]) -> bool:
         """Whether this is what a session that is logged in holds."""
         id_, at, epoch = held.get("id"), held.get("at"), self.accounts.epoch
         if not isinstance(id_, str) or not isinstance(at, float | int) or epoch is None:
             return False
-        with self._lock:
-            return (
-                held.get("epoch") == f"{epoch}.{self._generation}"
-                and 0.0 <= self.accounts.now() - at < SESSION_S
-                and id_ not in self._ended
-            )
+        return (
+            held.get("epoch") == f"{epoch}.{self._ended.generation}"
+            and 0.0 <= self.accounts.now() - at < SESSION_S
+            and id_ not in self._ended
+        )
 
 
 def of_this_app() -> Sessions | None:

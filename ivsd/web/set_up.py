@@ -1,8 +1,8 @@
 """The set-up page: server, room, recording and buttons, tried and looked at before they are saved.
 
 One form, and every answer is the whole page again with what was typed: it works without a script.
-Only the password is never sent back. The daemon alone knows what is right and writes the file
-(`ivsd.setting_up`); what it says is shown in its own words.
+Only the password is never sent back: `recall` finds it. The daemon alone knows what is right and
+writes the file (`ivsd.setting_up`); what it says is shown in its own words.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from flask import Blueprint, abort, flash, make_response, redirect, render_templ
 from ivsd.appliance import status_words as words
 from ivsd.appliance.control_client import ControlError
 from ivsd.web.draft import LABELS, Draft, Problem, Rooms, colons, placed, rooms_of
+from ivsd.web.recall import LAPSED, forget, has_lapsed, look_for, recall
+from ivsd.web.set_up_words import ACTIONS, STEPS, STOPS
 from ivsd.web.unanswered import NOT_LEARNT, away
 
 if TYPE_CHECKING:
@@ -24,29 +26,6 @@ if TYPE_CHECKING:
 
     from ivsd.web.site import Site
 
-ACTIONS = {
-    "record_toggle": "start or stop a recording",
-    "start": "start a recording",
-    "stop": "stop the recording",
-    "pause_toggle": "pause the recording, or go on with it",
-    "pause": "pause the recording",
-    "resume": "go on with the recording",
-    "marker": "set a marker",
-    "lock_toggle": "lock or unlock the room",
-    "lock": "lock the room",
-    "unlock": "unlock the room",
-    "show_status": "show the state of the room",
-}
-STOPS = {
-    "at_once": "one press, at once",
-    "hold": "holding the button",
-    "twice": "two presses, within 3 seconds",
-}
-STEPS = {
-    "address": "Address", "name": "Name", "connect": "Connection", "tls": "Certificate",
-    "valt": "VALT", "log_in": "Log-in", "version": "Version", "room": "Room", "rights": "Rights",
-    "actions": "Recording", "speed": "Speed", "clock": "Clock",
-}  # fmt: skip
 _CODES = {"wrong": 422, "password_needed": 422, "no_daemon": 503, "no_answer": 503}
 _STEPS_OF_FORM = ("test", "preview", "save", "trust", "which")
 
@@ -69,9 +48,11 @@ def pages(site: Site) -> Blueprint:
         if site.demo is not None:
             abort(404)
         try:
-            return Draft(site.ask("config"), request.form)
+            draft = Draft(site.ask("config"), request.form)
         except ControlError as e:
             raise _Unread(e) from None
+        recall(draft)
+        return draft
 
     def show(
         draft: Draft, code: int = 200, *, problems: Sequence[Problem] = (), **more: Any
@@ -136,17 +117,13 @@ def pages(site: Site) -> Blueprint:
         """Show the form as it was sent: nothing that was typed is lost because ivsd is away."""
         if unread.error.code == "wrong_file":
             return cannot_be_asked(unread.error)
-        form, controls = request.form, {}
-        for key in form:
-            if key.startswith("controls.") and key != "controls.":
-                controls[key.removeprefix("controls.")] = {"action": form[key]}
-        config = {
-            "file": "ivsd.yaml",
-            "values": {"controls": controls},
-            "has_password": None,
-            "revision": form.get("revision", ""),
-        }
-        return show(Draft(config, form), 503, refusal=unread.error)
+        draft = Draft.unread(request.form)
+        recall(draft)
+        return show(draft, 503, refusal=unread.error)
+
+    def has_gone(draft: Draft) -> Response:
+        """Show the page where the password is not kept any more that was to be used."""
+        return show(draft, 422, problems=[Problem("Password", LAPSED, "password")])
 
     @pages.get("/set-up")
     def set_up() -> Response:
@@ -157,6 +134,7 @@ def pages(site: Site) -> Blueprint:
             return cannot_be_asked(found)
         config = site.ask("config")
         draft = Draft(config, {})
+        look_for(draft)
         problems = placed(draft, config["problems"])
         if draft.is_new:  # nobody has done anything wrong yet
             problems = [one for one in problems if one.field not in ("valt.url", "room")]
@@ -171,12 +149,17 @@ def pages(site: Site) -> Blueprint:
     def test() -> Response:
         nonlocal seen
         draft = sent()
+        if has_lapsed(draft):
+            return has_gone(draft)
         try:
             preview(draft)
             told = site.ask("test-connection", edits=draft.edits, password=draft.password)
         except ControlError as e:
             return refused(draft, e)
         findings, typed_room = told["findings"], draft.text["room"]
+        if any(step["step"] == "log_in" and step["ok"] is False for step in findings):
+            draft.was_refused = draft.password is not None
+            forget(draft)  # else the wrong one would be saved
         if (found := rooms_of(findings)) is not None:
             rooms = tuple((room["id"], room["name"]) for room in found["rooms"])
             seen = Rooms(draft.text["valt.url"], draft.text["valt.username"], rooms)
@@ -190,6 +173,7 @@ def pages(site: Site) -> Blueprint:
         """Put the fingerprint of the last test into its field."""
         draft = sent()
         draft.trust(request.form.get("shown_pin", ""))
+        forget(draft)
         try:
             told = preview(draft)
         except ControlError as e:
@@ -210,11 +194,14 @@ def pages(site: Site) -> Blueprint:
     @pages.post("/set-up/save")
     def save() -> Response:
         draft = sent()
+        if has_lapsed(draft):
+            return has_gone(draft)
         revision = request.form.get("revision", "")
         try:
             site.ask("save", edits=draft.edits, password=draft.password, revision=revision)
         except ControlError as e:
             return refused(draft, e)
+        forget(draft)
         log.info("set up by page")
         flash(f"Saved. {link_now()}", "done")
         return redirect("/set-up", 303)

@@ -82,6 +82,7 @@ def size(count: float) -> str:
 def pages(site: Site) -> Blueprint:
     """Build the page and its three forms."""
     blueprint = Blueprint("system", __name__)
+    began = time.monotonic()
 
     @blueprint.get("/system")
     def system() -> Response:
@@ -93,6 +94,7 @@ def pages(site: Site) -> Blueprint:
                 machine=look(),
                 status=status,
                 problem=str(found) if status is None else "",
+                pages_up_s=time.monotonic() - began,
                 size=size,
                 can_act=site.demo is None,
                 has_password=site.accounts is not None,

@@ -137,13 +137,14 @@ def demo() -> Iterator[tuple[LiveBox, str]]:
 class FactoryBox:
     """A box in its factory state, and a VALT server that it does not know; a context manager."""
 
-    def __init__(self, folder: Path) -> None:
-        self.simulator = Simulator(World())
+    def __init__(self, folder: Path, *, tls: str | None = None) -> None:
+        self.simulator = Simulator(World(version="6.5.2"), tls=tls)
         self.config = folder / "ivsd.yaml"
         shutil.copyfile(TEMPLATE, self.config)
         self.socket = folder / "control.sock"
         hardware = VirtualHardware()
         self.hands = hardware.hands
+        self.unnamed = hardware.unnamed
         self.daemon = Daemon(self.config, folder, hardware, owns_file=True, socket=self.socket)
         self._thread = threading.Thread(target=self.daemon.run, name="daemon", daemon=True)
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MEND = "`make test-browser` sets it up, or says what to type"
 
+REBOUND = "rebound.test"
+"""A name of a stranger, who has it point to this machine."""
+
 # The browser's own business (updates, sync, phoning home) is no part of what is tested.
 ALWAYS = [
     "--disable-background-networking",
@@ -28,7 +31,8 @@ ALWAYS = [
     "--disable-sync",
     "--no-first-run",
     "--no-proxy-server",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+    f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, "
+    "EXCLUDE localhost",
 ]
 
 

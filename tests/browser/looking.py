@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 SIZES = {"desktop": (1280, 800), "phone": (360, 740)}
 NARROWEST = 320  # CSS pixels: WCAG 2.2, 1.4.10, and the smallest phones
 GRAVE = ("serious", "critical")
+# What stays in sight would stand in the middle of the picture: a notice at the top, or a bar
+# of buttons at the bottom.
+_TO_THEIR_PLACE = """
+() => scrollTo(0, document.querySelector('#notice:not([hidden])') ? 0 : document.body.scrollHeight)
+"""
 _WIDER = """
 (width) => [...document.querySelectorAll('body *')]
   .filter((item) => item.getBoundingClientRect().right > width + 0.5)
@@ -26,6 +31,7 @@ def look_at(page: Page, name: str, folder: Path) -> list[str]:
         page.set_viewport_size({"width": width, "height": height})
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
+            page.evaluate(_TO_THEIR_PLACE)
             page.screenshot(path=folder / f"{name}-{size}-{scheme}.png", full_page=True)
             wrong += [f"{name}, {size}, {scheme}: {line}" for line in grave_findings(page)]
     page.set_viewport_size({"width": NARROWEST, "height": 640})

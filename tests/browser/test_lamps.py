@@ -8,8 +8,9 @@ from statistics import median
 
 from ivsd.demo.live import LiveBox
 from ivsd.outputs.patterns import BLINK_OFF_S, BLINK_ON_S, PAUSE_S
+from tests.browser.boxes import wait_for
 from tests.browser.visitor import Visitors
-from tests.browser.watching import DARK, MAGENTA, STATUS_LAMP, colours_of
+from tests.browser.watching import DARK, GREEN, MAGENTA, RED, STATUS_LAMP, colours_of
 
 Demo = tuple[LiveBox, str]
 
@@ -55,3 +56,22 @@ def test_who_wants_no_motion_gets_the_rhythm_in_words(demo: Demo, visit: Visitor
     assert page.locator(STATUS_LAMP).evaluate(colour) == MAGENTA
     page.emulate_media(reduced_motion="no-preference")
     assert len(colours_of(page, STATUS_LAMP, 3000)) >= 2  # it is played as soon as it may be
+
+
+def test_a_lamp_of_two_leds_is_two_bulbs_each_in_its_own_colour(
+    demo: Demo, visit: Visitors
+) -> None:
+    box, url = demo
+    box.configure(
+        {"lights": {"lamps": "[{name: pair, kind: leds, lines: [1, 2], colours: [red, green]}]"}}
+    )
+    page = visit(url)
+    page.goto("/")
+    bulbs = page.locator("#lamp-1 .bulb")
+    shown = "(bulbs) => bulbs.map((bulb) => getComputedStyle(bulb).backgroundColor)"
+    wait_for("green alone", lambda: bulbs.evaluate_all(shown) == [DARK, GREEN])
+    page.locator("button.key[value=record]").click()
+    wait_for("red alone", lambda: bulbs.evaluate_all(shown) == [RED, DARK])
+    box.set_cable("pull")
+    page.get_by_role("img", name="pair: red and green, 2 short flashes").wait_for()
+    wait_for("both at once", lambda: bulbs.evaluate_all(shown) == [RED, GREEN])

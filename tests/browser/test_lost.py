@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,7 +45,9 @@ def was_not_read_again(page: Page) -> bool:
 
 def wait_until_it_says_not_live(page: Page, within_s: float) -> float:
     began = time.monotonic()
-    page.locator("#notice", has_text="Not live").wait_for(timeout=within_s * 1000)
+    notice = page.locator("#notice", has_text="Not live")
+    notice.wait_for(timeout=within_s * 1000)
+    assert re.match(r"Not live since \d\d:\d\d:\d\d: .+\.", notice.inner_text())
     assert "stale" in str(page.locator("body").get_attribute("class"))
     filter_ = "() => getComputedStyle(document.querySelector('main > header')).filter"
     assert "grayscale" in page.evaluate(filter_)

@@ -31,6 +31,8 @@ PATHS = {
     "demo": "/",
     "panel": "/",
     "set-up": "/set-up",
+    "devices": "/set-up/devices",
+    "badges": "/badges",
     "log": "/log",
     "system": "/system",
     "login": "/login",
@@ -59,7 +61,7 @@ class Scene:
         """Open a page as somebody who may see it."""
         origin = {"demo": self.demo, "first": self.new.url}.get(name, self.web.url)
         page = visit(origin, may_fail=MAY_FAIL.get(self.name, ""))
-        if name in ("panel", "set-up", "log", "system"):
+        if name in ("panel", "set-up", "badges", "log", "system"):
             page.context.add_cookies([cookie(self.web.url)])
         page.goto(PATHS[name])
         return page
@@ -155,6 +157,31 @@ def test_what_is_wrong_is_said_in_words(scene: Scene, visit: Visitors) -> None:
         "no-daemon": "systemctl status ivsd",
     }
     assert said[scene.name] in wrong.inner_text()
+
+
+SAID = {
+    "link-down": {
+        "/set-up": "the link to the server: down",
+        "/log": "is VALT running there?",
+    },
+    "config-broken": {
+        "/set-up": "rooom",
+        "/log": "rooom",
+        "/system": "1 problem, see the panel",
+    },
+    "no-daemon": {
+        "/set-up": "systemctl status ivsd",
+        "/log": "systemctl status ivsd",
+        "/system": "sudo systemctl restart ivsd",
+    },
+}
+
+
+def test_the_other_pages_say_it_too(scene: Scene, visit: Visitors) -> None:
+    page = scene.open(visit, "panel")
+    for path, said in SAID.get(scene.name, {}).items():
+        page.goto(path)
+        assert said in page.locator("main").inner_text(), path
 
 
 def test_a_page_that_is_not_live_is_readable_too(

@@ -148,9 +148,7 @@ def test_a_held_button_is_one_press_until_a_hold_means_something(
 
 
 def hold(page: Page, control: str, ms: int) -> None:
-    button = key(page, control).bounding_box()
-    assert button is not None
-    page.mouse.move(button["x"] + button["width"] / 2, button["y"] + button["height"] / 2)
+    key(page, control).hover()
     page.mouse.down()
     page.wait_for_timeout(ms)
     page.mouse.up()

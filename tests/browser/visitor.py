@@ -26,6 +26,8 @@ class Watch:
     origin: str
     may_fail: str = ""
     """A regular expression: which complaints on the console are meant to be there."""
+    strangers: tuple[str, ...] = ()
+    """Other origins that are meant to be looked at."""
     complaints: list[str] = field(default_factory=list)
 
     def follow(self, page: Page) -> None:
@@ -44,7 +46,7 @@ class Watch:
 
     def _on_request(self, request: Request) -> None:
         url = urlsplit(request.url)
-        if f"{url.scheme}://{url.netloc}/" != self.origin:
+        if f"{url.scheme}://{url.netloc}/" not in (self.origin, *self.strangers):
             self.complaints.append(f"request to another origin: {request.url}")
 
 
@@ -57,15 +59,18 @@ class Visitors:
         self._watches: list[Watch] = []
         self._contexts: list[Any] = []
 
-    def __call__(self, origin: str, *, may_fail: str = "", **wishes: Any) -> Page:
+    def __call__(
+        self, origin: str, *, may_fail: str = "", strangers: tuple[str, ...] = (), **wishes: Any
+    ) -> Page:
         """Open an empty page for somebody new, who will look at `origin` only.
 
-        `may_fail`: which complaints on the console are meant to be there; `wishes`: of a context.
+        `may_fail`: which complaints on the console are meant to be there; `strangers`: which
+        other origins are meant to be looked at, too; `wishes`: of a context.
         """
         context = self._browser.new_context(base_url=origin, **wishes)
         context.set_default_timeout(STEP_WITHIN_MS)
         context.add_init_script(WATCH)
-        watch = Watch(origin, may_fail)
+        watch = Watch(origin, may_fail, strangers)
         context.on("page", lambda page: self._keep(page, watch))
         self._watches.append(watch)
         self._contexts.append(context)

@@ -93,6 +93,7 @@ class Loop:
             post=self.events.append,
             do=self._do,
             learn=lambda token, reply: self.learners.append((token, reply)),
+            find=lambda token, reply: self.learners.append((token, reply)),
             hidden=lambda: self.hidden,
         )
 

@@ -42,6 +42,7 @@ ALLOWED = {
         "ivsd.appliance.status",
         "ivsd.appliance.status_words",
         "ivsd.config",
+        "ivsd.outputs.lamp",
         "ivsd.outputs.patterns",
     ),
 }

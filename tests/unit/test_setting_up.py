@@ -227,7 +227,7 @@ def test_a_disk_that_takes_nothing_is_told(box: Box, monkeypatch: pytest.MonkeyP
     def full(path: Path, *_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("ivsd.setting_up.durable.write", full)
+    monkeypatch.setattr("ivsd.config_file.durable.write", full)
     revision = box.do("config")["revision"]
     assert box.refused("save", edits={"room": "7"}, password=None, revision=revision) == "not_saved"
 

@@ -45,6 +45,7 @@ from ivsd.web.app import HEADERS, LONGEST_BODY, create_app
 from ivsd.web.hosts import is_ours, own_names
 from ivsd.web.live import Live
 from ivsd.web.site import Site
+from tests.badge_pages import TABLE
 
 FULL = Status(
     version="0.1.0",
@@ -64,8 +65,8 @@ FULL = Status(
 )
 AWAY = ControlError("no_daemon", "no daemon answers: nobody listens at /run/ivsd/control.sock")
 PASSWORD = "correct horse battery"
-PATHS = ["/", "/log", "/system", "/set-up", "/health", "/login", "/first", "/static/style.css",
-         "/nowhere"]  # fmt: skip
+PATHS = ["/", "/log", "/system", "/set-up", "/badges", "/health", "/login", "/first",
+         "/static/style.css", "/nowhere"]  # fmt: skip
 ANSWERS: dict[str, dict[str, Any]] = {
     "config": {"file": "/etc/ivsd/ivsd.yaml", "values": {}, "has_password": False, "revision": "a",
                "problems": []},
@@ -73,6 +74,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "save": {"revision": "b"},
     "test-connection": {"findings": []},
     "learn": {"kind": "button", "name": "record", "number": None},
+    "cards": TABLE,
 }  # fmt: skip
 
 
@@ -185,7 +187,9 @@ def test_no_page_has_a_script_a_style_or_a_source_of_its_own_in_it(
     assert re.findall(r"<style|\sstyle=|\son[a-z]+=|https?://(?!valt)", page) == []
 
 
-@pytest.mark.parametrize("path", ["/", "/log", "/system", "/set-up", "/events", "/password"])
+@pytest.mark.parametrize(
+    "path", ["/", "/log", "/system", "/set-up", "/badges", "/events", "/password"]
+)
 def test_nothing_is_shown_to_who_has_not_logged_in(box: Box, path: str) -> None:
     box.technician()
     for reply in (box.visitor().get(path), box.visitor().post(path)):
@@ -236,6 +240,11 @@ def test_a_monitoring_system_is_told_whether_all_is_right_and_no_more(
 words_ = st.text(max_size=30)
 
 
+def _as_path(text: str) -> str:
+    """Make a path of it; two slashes at its beginning would name a host to the test's client."""
+    return "/" + text.replace("?", "/").lstrip("/\t\r\n")
+
+
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -244,9 +253,10 @@ words_ = st.text(max_size=30)
     path=st.sampled_from(
         ["/", "/log", "/system", "/login", "/logout", "/first", "/first/press", "/first/code",
          "/password", "/system/restart", "/set-up", "/set-up/test", "/set-up/preview",
-         "/set-up/save", "/set-up/trust", "/set-up/which", "/system/factory-default",
+         "/set-up/save", "/set-up/trust", "/set-up/which", "/badges", "/badges/change",
+         "/badges/swipe", "/system/factory-default",
          "/demo/press", "/health"]
-    ) | st.text(max_size=20).map(lambda text: f"/{text}".replace("?", "/")),
+    ) | st.text(max_size=20).map(_as_path),
     query=st.dictionaries(st.sampled_from(["q", "result", "next", "text"]) | words_, words_,
                           max_size=3),
     form=st.dictionaries(st.sampled_from(["name", "password", "old", "new", "again", "code"])
@@ -290,6 +300,15 @@ def test_the_system_page_tells_of_the_box(technician: FlaskClient) -> None:
     page = technician.get("/system").text
     for part in (socket.gethostname(), "0.1.0", "61 min", "free"):
         assert part in page
+
+
+def test_a_daemon_of_another_version_than_the_pages_is_told(
+    box: Box, technician: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an upgrade that has started only one of the two anew."""
+    assert "another version" not in technician.get("/system").text
+    monkeypatch.setattr(system, "__version__", "0.2.0")
+    assert "another version than the pages" in technician.get("/system").text
 
 
 def test_the_system_page_is_there_without_a_daemon(tmp_path: Path) -> None:

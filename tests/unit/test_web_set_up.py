@@ -21,8 +21,8 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ivsd.appliance.operations import Refused
 from ivsd.appliance.control_client import ControlError
+from ivsd.appliance.operations import Refused
 from ivsd.appliance.status import (
     ConfigStatus,
     ControlStatus,
@@ -44,8 +44,9 @@ from ivsd.web import set_up
 from ivsd.web.accounts import Accounts
 from ivsd.web.app import create_app
 from ivsd.web.live import Live
-from ivsd.web.set_up_words import ACTIONS, STEPS
+from ivsd.web.set_up_words import ACTIONS, STEPS, STOPS
 from ivsd.web.site import Site
+from ivsd.web.typed import Typed
 from tests.web_door import PASSWORD
 
 SECRET = "correct-horse-battery"
@@ -136,7 +137,8 @@ class Page(HTMLParser):
             self._form = a["action"]
         elif tag == "button":
             self._act = a.get("formaction", self._form)
-            self.first_act = self.first_act or self._act
+            if self._form != "/logout":
+                self.first_act = self.first_act or self._act
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -152,21 +154,21 @@ class Visitor:
     """Somebody with a browser; `page` is what it shows."""
 
     def __init__(self, client: FlaskClient) -> None:
-        self._client = client
+        self.client = client
         self.code = 0
         self.look()
 
     def look(self) -> Page:
-        return self._take(self._client.get("/set-up"))
+        return self._take(self.client.get("/set-up"))
 
     def choose(self, button: str, **typed: str) -> Page:
         """Type into fields, dots written as two underscores, and choose a button."""
         form = self.page.fields | {key.replace("__", "."): text for key, text in typed.items()}
-        reply = self._client.post(self.page.acts[button], data=form)
+        reply = self.client.post(self.page.acts[button], data=form)
         self.sent_to = reply.headers.get("Location", "")
         assert SECRET not in str(reply.headers)
         if reply.status_code == 303:
-            reply = self._client.get("/set-up")
+            reply = self.client.get("/set-up")
         return self._take(reply)
 
     def _take(self, reply: Any) -> Page:
@@ -290,7 +292,7 @@ def test_the_fields_show_what_the_file_says(visitor: Visitor) -> None:
 
 def test_every_action_can_be_chosen_and_every_step_has_a_name() -> None:
     assert set(ACTIONS) == set(Action)
-    assert set(set_up.STOPS) == set(StopProtection)
+    assert set(STOPS) == set(StopProtection)
     assert set(STEPS) == set(Step)
 
 
@@ -624,7 +626,7 @@ def test_a_preview_tells_what_changes_in_words_and_the_lines(box: Box, visitor: 
         "lights.lamps.1.name a → not set",
         "-room: 4 +room: <Lab>",
         "Nothing was saved yet.",
-        "The password that was typed would be kept",
+        "The password that you typed would be saved",
     ):
         assert said in page.text
     assert "<details>" in page.html
@@ -820,6 +822,9 @@ class RealBox:
         self.accounts = Accounts(folder / "web", lambda: self.clock_s)
         self.accounts.set_password(PASSWORD)
         self.app = app_of(Site(self._ask, live, frozenset({"localhost"}), self.accounts))
+        self.typed: Typed = self.app.extensions["ivsd.sessions"].typed
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.is_away = False
 
     def visitor(self) -> Visitor:
         return Visitor(logged_in(self.app))
@@ -828,6 +833,9 @@ class RealBox:
         self.reloads += 1
 
     def _ask(self, op: str, **args: Any) -> dict[str, Any]:
+        self.asked.append((op, args))
+        if self.is_away:
+            raise AWAY
         said = self._setting_up.do(op, json.loads(json.dumps(args)))
         if isinstance(said, Refused):
             raise ControlError(said.code, said.text)
@@ -926,6 +934,138 @@ def test_a_file_that_is_no_yaml_is_for_hands(factory_box: RealBox) -> None:
     assert reply.status_code == 409
     assert "by hand" in reply.text
     assert "is no valid YAML" in reply.text
+
+
+# -- the password is typed once --------------------------------------------------------------------
+
+TYPED = {"valt__url": "http://127.0.0.1:9", "valt__username": "admin", "password": SECRET}
+KEPT = "kept until you save, for 15 minutes. Leave this empty to use it."
+
+
+def test_what_was_typed_for_a_test_is_saved_without_typing_it_again(factory_box: RealBox) -> None:
+    visitor = factory_box.visitor()
+    assert KEPT in visitor.choose("Test connection", **TYPED).text  # nobody answers there
+    visitor.choose("Save", room="4")
+    assert visitor.sent_to == "/set-up"
+    assert (factory_box.state / CREDENTIAL).read_text() == SECRET
+    assert factory_box.files_with(SECRET) == [factory_box.state / CREDENTIAL]
+    assert KEPT not in visitor.page.text  # it was saved
+    assert factory_box.typed._of == {}
+
+
+def test_it_is_in_no_page_no_cookie_no_file_and_no_line_of_the_journal(
+    factory_box: RealBox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    visitor = factory_box.visitor()
+    for button in ("Test connection", "See what changes"):
+        visitor.choose(button, **TYPED)
+    for path in ("/", "/set-up", "/log", "/system", "/login", "/first", "/set-up/test"):
+        reply = visitor.client.get(path)
+        assert SECRET not in reply.text + str(reply.headers)
+    with visitor.client.session_transaction() as session:  # which is signed, but can be read
+        assert SECRET not in str(dict(session))
+    assert len(factory_box.typed._of) == 1
+    assert factory_box.files_with(SECRET) == []
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"valt__url": "http://127.0.0.1:10"},
+        {"valt__url": "https://127.0.0.1:9"},
+        {"valt__url": "http://localhost:9"},
+        {"valt__username": "somebody"},
+        {"trusts": "pin", "pin": PIN},
+    ],
+)
+@pytest.mark.parametrize("button", ["Test connection", "Save"])
+def test_for_another_place_it_must_be_typed_again(
+    factory_box: RealBox, other: dict[str, str], button: str
+) -> None:
+    visitor = factory_box.visitor()
+    visitor.choose("See what changes", **TYPED, room="4")
+    factory_box.asked.clear()
+    page = visitor.choose(button, **other)
+    assert (visitor.code, page.wrong) == (422, {"password"})
+    assert "is not kept any more" in page.text
+    assert factory_box.typed._of == {}
+    assert not {"test-connection", "save"} & {op for op, _ in factory_box.asked}
+    back = {key: TYPED[key] for key in ("valt__url", "valt__username")} | {"trusts": "system"}
+    assert visitor.choose("Save", **back).wrong == {"password"}  # nor does it come back
+
+
+def test_after_fifteen_minutes_it_must_be_typed_again(factory_box: RealBox) -> None:
+    visitor = factory_box.visitor()
+    visitor.choose("See what changes", **TYPED, room="4")
+    factory_box.clock_s += 899.0
+    assert KEPT in visitor.choose("See what changes").text
+    factory_box.clock_s += 2.0
+    assert visitor.choose("Save").wrong == {"password"}
+    assert factory_box.typed._of == {}
+
+
+def test_a_stored_one_is_not_taken_silently_for_one_that_is_kept_no_more(
+    factory_box: RealBox,
+) -> None:
+    visitor = factory_box.visitor()
+    visitor.choose("Save", **TYPED, room="4")
+    visitor.choose("See what changes", password="another-one-that-is-new")
+    factory_box.clock_s += 901.0
+    page = visitor.choose("Save", room="5")
+    assert (visitor.code, page.wrong) == (422, {"password"})
+    assert load(factory_box.path).room == 4
+    visitor.choose("Save", room="5")  # after it was said the stored one may be used
+    assert load(factory_box.path).room == 5
+    assert (factory_box.state / CREDENTIAL).read_text() == SECRET
+
+
+def test_it_belongs_to_one_session(factory_box: RealBox) -> None:
+    one, other = factory_box.visitor(), factory_box.visitor()
+    one.choose("See what changes", **TYPED, room="4")
+    place = {key: TYPED[key] for key in ("valt__url", "valt__username")}
+    page = other.choose("Save", room="4", **place)
+    assert (other.code, page.wrong) == (422, {"password"})
+
+
+def test_a_log_out_drops_it(factory_box: RealBox) -> None:
+    visitor = factory_box.visitor()
+    visitor.choose("See what changes", **TYPED)
+    assert len(factory_box.typed._of) == 1
+    form = {"csrf": visitor.page.fields["csrf"]}
+    assert visitor.client.post("/logout", data=form).status_code == 303
+    assert factory_box.typed._of == {}
+
+
+def test_another_password_of_the_pages_drops_all_of_them(factory_box: RealBox) -> None:
+    one, other = factory_box.visitor(), factory_box.visitor()
+    one.choose("See what changes", **TYPED)
+    other.choose("See what changes", **TYPED)
+    new = dict.fromkeys(("new", "again"), "another password")
+    form = {"csrf": one.page.fields["csrf"], "old": PASSWORD, **new}
+    assert one.client.post("/password", data=form).status_code == 303
+    assert factory_box.typed._of == {}
+
+
+def test_one_that_the_server_refuses_is_not_kept(factory_box: RealBox) -> None:
+    with Simulator(World(version="6.5.2"), password="the right one") as server:
+        visitor = factory_box.visitor()
+        page = visitor.choose("Test connection", **TYPED | {"valt__url": server.url})
+    assert "✗ wrong Log-in" in page.text
+    assert KEPT not in page.text
+    assert factory_box.typed._of == {}
+
+
+def test_it_is_kept_while_the_daemon_is_away(factory_box: RealBox) -> None:
+    visitor = factory_box.visitor()
+    factory_box.is_away = True
+    page = visitor.choose("Save", **TYPED, room="4")
+    assert visitor.code == 503
+    assert KEPT in page.text
+    factory_box.is_away = False
+    visitor.choose("Save")
+    assert (factory_box.state / CREDENTIAL).read_text() == SECRET
 
 
 # -- whatever is sent -----------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 'use strict';
-// Keeps a page as the box is now: takes its news, plays the lamps and counts the seconds on.
-// A page without news does not look as if it had some.
+// Keeps a page as the box is now: takes its news and counts the seconds on. A page without news does
+// not look as if it had some. What else follows them (lamps.js) hears of "news" and "liveness".
 
 const LOST_MS = 3000; // until people are told that the page is not live
 const SILENT_MS = 5000; // the box gives a sign of life every 2 s
@@ -8,7 +8,6 @@ const AGAIN_MS = 5000;
 
 const main = document.querySelector('[data-events]');
 const notice = document.getElementById('notice');
-const still = matchMedia('(prefers-reduced-motion: reduce)');
 
 // -- seconds that go on -----------------------------------------------------------------------
 
@@ -41,66 +40,26 @@ function count() {
   }
 }
 
-// -- lamps ------------------------------------------------------------------------------------
-
-const playing = new Map(); // id of the fragment -> what its lamp plays
-
-function play(id) {
-  const lamp = document.getElementById(id).querySelector('[data-frames]');
-  const bulb = lamp.querySelector('.bulb');
-  const old = playing.get(id) || { number: Infinity };
-  const number = Number(lamp.dataset.receiptNo);
-  const now = { bulb, colour: bulb.dataset.colour, number, receipt: [], index: 0 };
-  now.frames = JSON.parse(lamp.dataset.frames);
-  playing.set(id, now);
-  if (number > old.number) {
-    now.receipt = JSON.parse(lamp.dataset.receipt);
-  } else if (old.answers) { // a receipt is played to its end, whatever has changed under it
-    Object.assign(now, { receipt: old.receipt, timer: old.timer, answers: true });
-    bulb.dataset.colour = old.bulb.dataset.colour;
-    return;
-  }
-  clearTimeout(old.timer);
-  step(id);
-}
-
-function step(id) {
-  const lamp = playing.get(id);
-  if (document.hidden || still.matches || isStale()) {
-    Object.assign(lamp, { receipt: [], answers: false });
-    lamp.bulb.dataset.colour = lamp.colour; // its rhythm stands beside it in words
-    return;
-  }
-  lamp.answers = lamp.receipt.length > 0;
-  const frame = lamp.answers ? lamp.receipt.shift() : lamp.frames[lamp.index++ % lamp.frames.length];
-  lamp.bulb.dataset.colour = frame[0];
-  if (lamp.answers || lamp.frames.length > 1) lamp.timer = setTimeout(step, frame[1], id);
-}
-
-function playAll() {
-  for (const [id, lamp] of playing) {
-    clearTimeout(lamp.timer);
-    lamp.index = 0;
-    step(id);
-  }
-}
-
 // -- news -------------------------------------------------------------------------------------
 
 const known = new Map(); // id of a fragment -> its text, before it was played and counted in
 let source = null;
 let isAway = false; // the pages answer, but not the daemon
+let heardAt = new Date(performance.timeOrigin); // the last sign of life, by the reader's clock
 let lostTimer = 0;
 let silentTimer = 0;
 
 const isStale = () => document.body.classList.contains('stale');
+const tell = (what, detail) => document.dispatchEvent(new CustomEvent(what, { detail }));
+const timeOf = (at) => (at.toDateString() === new Date().toDateString()
+  ? at.toTimeString().slice(0, 8) : at.toLocaleString());
 
 function stale(text) {
   const was = isStale();
   document.body.classList.add('stale');
   if (notice && notice.textContent !== text) notice.textContent = text;
   if (notice) notice.hidden = !text;
-  if (!was) playAll();
+  if (!was) tell('liveness');
 }
 
 function alive() {
@@ -108,16 +67,20 @@ function alive() {
   lostTimer = 0;
   clearTimeout(silentTimer);
   silentTimer = setTimeout(silent, SILENT_MS);
-  if (isAway || !isStale()) return;
+  if (isAway) return;
+  heardAt = new Date();
+  if (!isStale()) return;
   document.body.classList.remove('stale');
   if (notice) notice.hidden = true;
-  playAll();
+  tell('liveness');
 }
 
-const notLive = () => stale('Not live: this box does not answer. What is shown is from before.');
+function notLive(why = 'this box does not answer') {
+  stale(`Not live since ${timeOf(heardAt)}: ${why}. What is shown is from before.`);
+}
 
 function lost() {
-  if (!document.hidden && !lostTimer) lostTimer = setTimeout(notLive, LOST_MS);
+  if (!document.hidden && !lostTimer) lostTimer = setTimeout(() => notLive(), LOST_MS);
 }
 
 function silent() { // a cable was pulled, or the box: the browser would wait for ever
@@ -131,7 +94,9 @@ function take(event) {
   const news = JSON.parse(event.data);
   const shown = [...document.querySelectorAll('[data-fragment]')].map((item) => item.id);
   if (shown.some((id) => !(id in news)) || Object.keys(news).some((id) => !shown.includes(id))) {
-    location.reload(); // such as a lamp more
+    // Such as a lamp more; or ivsd is back, but may go on to refuse what this page asks it.
+    const wait = 'away' in main.dataset ? Math.max(0, AGAIN_MS - performance.now()) : 0;
+    setTimeout(() => location.reload(), wait);
     return;
   }
   for (const [id, html] of Object.entries(news)) {
@@ -142,7 +107,7 @@ function take(event) {
     if (known.get(id) === parsed.innerHTML) continue;
     known.set(id, parsed.innerHTML);
     here.replaceChildren(parsed.content);
-    if (id.startsWith('lamp-')) play(id);
+    tell('news', id);
   }
   isAway = false;
   alive();
@@ -153,7 +118,7 @@ function away(event) {
   alive();
   const { problem } = JSON.parse(event.data);
   if ('away' in main.dataset) document.getElementById('problem').textContent = problem;
-  else stale(`Not live: ${problem}. What is shown is from before.`);
+  else notLive(problem);
 }
 
 function look() {
@@ -190,11 +155,9 @@ function watch() {
 if (main) {
   for (const item of document.querySelectorAll('[data-fragment]')) {
     known.set(item.id, item.innerHTML);
-    if (item.id.startsWith('lamp-')) play(item.id);
   }
   setInterval(count, 250);
   document.addEventListener('visibilitychange', watch);
   addEventListener('offline', lost);
-  still.addEventListener('change', playAll);
   watch();
 }

@@ -1,0 +1,86 @@
+"""The log-outs, kept on the disk: who has a copy of a cookie cannot use it after a restart either.
+
+A cookie is signed and stands by itself for 12 h, so what ends it before must be remembered. It is
+written at a log-out and at nothing else. The ids are no secret: without the key none can be signed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import threading
+from pathlib import Path
+
+from ivsd.web import kept
+
+MOST_ENDED = 64
+"""More log-outs than that within the life of a session end all sessions."""
+
+FIRST_GENERATION = "0"
+_LASTS = "a log-out lasts until this service is started anew"
+
+log = logging.getLogger("ivsd.web")
+
+
+class Ended:
+    """Which sessions were logged out; thread-safe. To make one never raises.
+
+    Each session belongs to a generation; of another one than `generation` it has ended.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._ids: dict[str, float] = {}  # id -> when it began
+        self.generation = FIRST_GENERATION
+        self._read()
+
+    def __contains__(self, id_: str) -> bool:
+        with self._lock:
+            return id_ in self._ids
+
+    def add(self, id_: str, at: float, oldest: float) -> None:
+        """Remember a session that began then; those that began before `oldest` end by themselves.
+
+        Where it cannot be written that is told, and it is remembered until a restart.
+        """
+        with self._writing:
+            with self._lock:
+                self._ids = {key: began for key, began in self._ids.items() if began > oldest}
+                self._ids[id_] = at
+                if len(self._ids) > MOST_ENDED:  # rather all of them than one of these again
+                    self._begin_anew()
+                held = {"generation": self.generation, "ended": self._ids}
+                text = json.dumps(held, separators=(",", ":"))
+            try:
+                kept.write(self._path, text)  # not under the lock: every request looks in here
+            except OSError as e:
+                log.error("%s cannot be written (%s): %s", self._path, e.strerror, _LASTS)
+
+    def _read(self) -> None:
+        try:
+            self._take(kept.read(self._path))
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as e:
+            # Never taken for "nobody has logged out".
+            log.error("%s cannot be read (%s): everybody has to log in again", self._path, e)
+            self._begin_anew()
+
+    def _take(self, data: bytes) -> None:
+        """Raises ValueError, for whatever this module has not written."""
+        try:
+            found = json.loads(data)
+        except (ValueError, RecursionError):
+            raise ValueError("it is no JSON") from None
+        match found:
+            case {"generation": str(generation), "ended": dict(ids), **rest} if not rest:
+                if all(isinstance(began, float | int) for began in ids.values()):
+                    self.generation, self._ids = generation, ids
+                    return
+        raise ValueError("it holds no log-outs")
+
+    def _begin_anew(self) -> None:
+        self._ids, self.generation = {}, secrets.token_urlsafe(8)

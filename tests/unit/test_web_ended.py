@@ -1,0 +1,139 @@
+"""A log-out lasts: it is on the disk, and what cannot be read there lets nobody in."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import secrets
+from pathlib import Path
+
+import pytest
+
+from ivsd.appliance import durable
+from ivsd.web import accounts as accounts_module
+from ivsd.web import ended as ended_module
+from ivsd.web import kept
+from ivsd.web.accounts import Accounts
+from ivsd.web.ended import FIRST_GENERATION, MOST_ENDED, Ended
+from tests.power_cut import QuickDisk
+from tests.web_door import PASSWORD, Box, Clock, Person
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durable, "files", QuickDisk())
+    monkeypatch.setattr(accounts_module, "METHOD", "scrypt:1024:8:1")
+
+
+def box_in(folder: Path) -> Box:
+    """Start the pages over what is in the folder."""
+    clock = Clock()
+    return Box(folder, clock, Accounts(folder, clock, lambda: 5e8))
+
+
+def test_a_cookie_is_worth_nothing_after_its_log_out_and_a_restart(tmp_path: Path) -> None:
+    box = box_in(tmp_path)
+    assert box.accounts is not None
+    box.accounts.set_password(PASSWORD)
+    app = box.app()
+    thief, stays = Person(app), Person(app)
+    thief.log_in()
+    thief.get("/")
+    stays.log_in()
+    cookie, other = thief.cookie, stays.cookie
+    thief.post("/logout")
+    again = box_in(tmp_path).app()
+    thief, stays = Person(again), Person(again)
+    thief.cookie, stays.cookie = cookie, other
+    assert not thief.is_in()
+    assert stays.is_in()
+
+
+def test_nothing_is_written_but_at_a_log_out(tmp_path: Path) -> None:
+    box = box_in(tmp_path)
+    assert box.accounts is not None
+    box.accounts.set_password(PASSWORD)
+    person = Person(box.app())
+    person.log_in()
+    person.get("/")
+    assert not (tmp_path / "ended.json").exists()
+    person.post("/logout")
+    assert (tmp_path / "ended.json").exists()
+
+
+def test_what_was_ended_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "ended.json"
+    first = Ended(path)
+    assert first.generation == FIRST_GENERATION
+    first.add("one", 1000.0, 0.0)
+    first.add("two", 2000.0, 1500.0)
+    again = Ended(path)
+    assert "two" in again
+    assert "one" not in again  # it has lapsed by itself
+    assert again.generation == FIRST_GENERATION
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_as_many_as_are_kept_in_mind_fit_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "ended.json"
+    ended = Ended(path)
+    ids = [secrets.token_urlsafe(24) for _ in range(MOST_ENDED)]
+    for number, id_ in enumerate(ids):
+        ended.add(id_, 1.8e9 + number / 7, 0.0)
+    again = Ended(path)
+    assert all(id_ in again for id_ in ids)
+
+
+def test_one_more_ends_all_and_that_lasts_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ended_module, "MOST_ENDED", 3)
+    path = tmp_path / "ended.json"
+    ended = Ended(path)
+    for number in range(4):
+        ended.add(str(number), 10.0, 0.0)
+    assert ended.generation != FIRST_GENERATION
+    assert Ended(path).generation == ended.generation
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"generation": 0, "ended": {}}',
+        '{"generation": "0", "ended": []}',
+        '{"generation": "0", "ended": {"x": "y"}}',
+        '{"generation": "0", "ended": {}, "more": 1}',
+        "[" * 4000,
+        "\0" * 5000,
+    ],
+)
+def test_a_file_that_cannot_be_read_lets_nobody_in(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    path = tmp_path / "ended.json"
+    path.write_text(text)
+    ended = Ended(path)
+    assert ended.generation != FIRST_GENERATION
+    assert "everybody has to log in again" in caplog.text
+    ended.add("one", 10.0, 0.0)
+    assert json.loads(path.read_text()) == {"generation": ended.generation, "ended": {"one": 10.0}}
+
+
+def test_a_disk_that_is_full_keeps_nobody_from_logging_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(kept, "write", full)
+    ended = Ended(tmp_path / "ended.json")
+    ended.add("one", 10.0, 0.0)
+    assert "one" in ended
+    assert "No space left on device" in caplog.text
