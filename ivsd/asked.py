@@ -69,15 +69,22 @@ class Asked:
         self._presses: dict[tuple[str, float], Reply] = {}
         """Whose outcome somebody waits for: control and moment."""
         self.learners: dict[int, Reply] = {}
+        self._finders: set[int] = set()
+        """Those of them who want to know of devices, and not the number of a badge."""
 
     def do(self, op: str, args: Mapping[str, Any], reply: Reply) -> None:
         """Have an operation carried out; never blocks."""
         if op in self._orders:
             self._orders[op]()
             reply({})
+        elif op == "restart":
+            reply(Refused("not_here", "this ivsd was started by hand: nobody starts it anew"))
         elif OPERATIONS[op].is_beside:
             do = partial(self._do_beside, op, args, reply)
-            threading.Thread(target=do, name=f"asked {op}", daemon=True).start()
+            try:
+                threading.Thread(target=do, name=f"asked {op}", daemon=True).start()
+            except RuntimeError:  # the machine has no threads left
+                reply(Refused("failed", "this box is too busy now"))
         else:
             do_it = {"press": self._press, "blink": self._blink}[op]
             self._put(Task(partial(do_it, args, reply)))
@@ -117,9 +124,13 @@ class Asked:
             reply(Refused("bad_args", f"a lamp blinks {', '.join(colours)}, no other colour"))
             return
         player = self._parts.player
+        if player is not None and player.tells_of_a_recording(lamp):
+            reply(Refused("busy", f"the room is recording, and “{lamp}” has to say so"))
+            return
         seconds = player.blink(lamp, Colour(args["colour"])) if player is not None else None
         if seconds is None:
-            reply(Refused("bad_args", f"there is no lamp “{lamp}” in ivsd.yaml"))
+            text = f"there is no lamp “{lamp}” in ivsd.yaml, or it cannot be driven now"
+            reply(Refused("bad_args", text))
             return
         reply({"seconds": seconds})
 
@@ -140,12 +151,17 @@ class Asked:
         def tell(found: Found) -> None:
             self._put(Task(partial(self._found, token, found)))
 
+        def begin() -> None:
+            if token in self.learners:  # else it was refused: somebody else learns
+                self._finding.begin(token, tell)
+
         def ask() -> Event:
+            self._finders.add(token)
             self.learners[token] = reply
-            self._finding.begin(token, tell)
             return LearnAsked(token)
 
         self._put(Task(ask))
+        self._put(Task(begin))
 
     def _found(self, token: int, found: Found) -> Event | None:
         reply = self.learners.pop(token, None)
@@ -158,6 +174,7 @@ class Asked:
         """Give up every search: the daemon may want the devices itself."""
         ended = []
         for token in self._finding.end_all():
+            self._finders.discard(token)
             if (reply := self.learners.pop(token, None)) is not None:
                 reply(Refused("changed", _NOT_LEARNED["changed"]))
                 ended.append(LearnGivenUp(token))
@@ -165,7 +182,8 @@ class Asked:
 
     def learned(self, learned: Learned) -> None:
         """Tell who has asked for it what came, or why nothing did."""
-        is_find = self._finding.end(learned.token)
+        is_find = learned.token in self._finders
+        self._end_find(learned.token)
         reply = self.learners.pop(learned.token, None)
         if reply is None:
             return
@@ -173,11 +191,15 @@ class Asked:
             reply(Refused(learned.why, _NOT_LEARNED[learned.why]))
             return
         number = None
-        if learned.number is not None and not is_find:  # a find is about devices
+        if learned.number is not None and not is_find:
             number = learned.number.reveal()
         reply({"kind": learned.kind, "name": learned.source, "number": number})
 
     def gave_up(self, token: int) -> None:
         """Forget somebody who has hung up, or was answered."""
-        self._finding.end(token)
+        self._end_find(token)
         self.learners.pop(token, None)
+
+    def _end_find(self, token: int) -> None:
+        self._finders.discard(token)
+        self._finding.end(token)

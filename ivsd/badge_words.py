@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from ivsd.config import CARDS
 from ivsd.config.schema import CardEntry, Config, Keyboard, WiegandReader
@@ -32,7 +33,7 @@ def describe(
     declared = _declared(reader)
     valt = form_of(config.badges.notation)
     is_converted = is_learnt and declared is not None and valt is not None
-    number = text if is_converted else convert(text, declared, valt)
+    number = _for_valt(text, reader, config, is_learnt=is_learnt)
     name = reader.name if reader else "The reader"
     if is_converted:
         yield f"{name} read  {text}, as VALT would have it"
@@ -72,6 +73,49 @@ def describe(
         if not (is_converted or isinstance(reader, WiegandReader)):
             there = f"{{notation: {_key(sized(reading, value))}}}"
             yield f"  and at the reader, under inputs.keyboards: {there}"
+
+
+def to_json(
+    text: str,
+    reader: Keyboard | WiegandReader | None,
+    config: Config,
+    cards: Sequence[CardEntry],
+    users: Sequence[User] | None,
+    *,
+    is_learnt: bool = False,
+) -> dict[str, Any]:
+    """Return the same for programs, with what `describe` says as `text`.
+
+    `number` is what VALT gets, null when there is none; `card` what the box's own table says of it;
+    `users` who has it in VALT, null when VALT could not be asked.
+    """
+    number = _for_valt(text, reader, config, is_learnt=is_learnt)
+    wanted = Secret(number) if number is not None else None
+    card = next((card for card in cards if card.number == wanted), None)
+    owners = [user for user in users or () if wanted is not None and user.card_number == wanted]
+    return {
+        "reader": reader.name if reader else None,
+        "read": text,
+        "number": number,
+        "card": card
+        and {
+            "name": card.name,
+            "user": card.user,
+            "action": card.action.action if card.action else None,
+        },
+        "users": None if users is None else [{"id": user.id, "name": user.name} for user in owners],
+        "text": list(describe(text, reader, config, cards, users, is_learnt=is_learnt)),
+    }
+
+
+def _for_valt(
+    text: str, reader: Keyboard | WiegandReader | None, config: Config, *, is_learnt: bool
+) -> str | None:
+    """Return the number as VALT gets it; the daemon has converted what it could already."""
+    declared, valt = _declared(reader), form_of(config.badges.notation)
+    if is_learnt and declared is not None and valt is not None:
+        return text
+    return convert(text, declared, valt)
 
 
 def _declared(reader: Keyboard | WiegandReader | None) -> Form | None:

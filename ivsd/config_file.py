@@ -1,12 +1,19 @@
 """ivsd.yaml as the daemon reads and writes it for others (decision 5): it alone writes the file.
 
 What may be changed is for `ivsd.setting_up` and `ivsd.wiring` to say.
+
+A password belongs to the server that the file names, and two files cannot be written at once. So
+a new password waits beside the old one, under the revision of the file that it is for, until that
+file is there. Wherever the power is cut, the next start gives it its place or drops it: neither
+does the old server get the new password, nor the new server the old one (decision 18).
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import os
+import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -21,6 +28,9 @@ from ivsd.config.edits import Merged
 from ivsd.config.password import CREDENTIAL
 from ivsd.config.values import Values, values_in
 from ivsd.valt.model import Secret
+
+_WAITING = re.compile(rf"\.?{CREDENTIAL}\.[0-9a-f]{{64}}(\.new)?")
+"""A password that waits for its file, whole or half written (`durable.write`)."""
 
 log = logging.getLogger("ivsd")
 
@@ -60,6 +70,11 @@ class ConfigFile:
         self._reload = reload
         self._may_write = may_write
         self._saving = threading.Lock()
+        if may_write:
+            try:
+                self._settle()  # what a power cut has interrupted
+            except OSError as e:
+                log.warning("%s: %s", e.filename or state, e.strerror)
 
     def read(self) -> Text:
         """Read it; raises FileRefused where it could not be kept whole."""
@@ -91,33 +106,50 @@ class ConfigFile:
 
         Return the new revision; raises FileRefused.
         """
-        was_in_file = password_in(was.values)
+        was_in_file, revision = password_in(was.values), _revision(merged.text)
+        new = secret or was_in_file
         with self._saving:
             try:
                 self.is_of(self.read(), was.revision)
-                before = self._keep(secret or was_in_file)
                 try:
-                    mode = self.path.stat().st_mode & 0o777
-                    # A backup of a file with a password would be one more place that has it.
-                    backup = was_in_file is None
-                    durable.write(self.path, merged.text.encode(), mode=mode, backup=backup)
-                except OSError:  # else the new password would be sent to the old server
-                    self._keep(before)
-                    raise
+                    if new is not None:
+                        waiting = self.state / f"{CREDENTIAL}.{revision}"
+                        durable.write(waiting, new.reveal().encode(), mode=0o600)
+                    if merged.text != was.text:
+                        mode = self.path.stat().st_mode & 0o777
+                        # A backup of a file with a password would be one more place that has it.
+                        backup = was_in_file is None
+                        durable.write(self.path, merged.text.encode(), mode=mode, backup=backup)
+                finally:
+                    if new is not None:
+                        self._settle()
             except OSError as e:
                 raise FileRefused("not_saved", f"{e.filename or self.path}: {e.strerror}") from None
         for change in changes(was.values, merged.values):
             log.info("set up: %s: %s -> %s", change.key, change.old, change.new)
         self._reload()
-        return _revision(merged.text)
+        return revision
 
-    def _keep(self, secret: Secret | None) -> Secret | None:
-        """Keep a password, if it is one, and return the one that it replaces. Raises OSError."""
-        kept = self.state / CREDENTIAL
-        before = Secret(kept.read_text(encoding="utf-8")) if kept.is_file() else None
-        if secret is not None:
-            durable.write(kept, secret.reveal().encode(), mode=0o600)
-        return before
+    def _settle(self) -> None:
+        """Give the password that waits its place, if its file is there; else drop it.
+
+        Raises OSError.
+        """
+        folder = os.open(self.state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            waiting = [name for name in os.listdir(folder) if _WAITING.fullmatch(name)]
+            if not waiting:
+                return
+            data = self.path.read_bytes() if self.path.exists() else b""
+            its_own = f"{CREDENTIAL}.{hashlib.sha256(data).hexdigest()}"
+            for name in waiting:
+                if name == its_own:
+                    durable.files.rename(folder, name, folder, CREDENTIAL)
+                else:
+                    durable.drop(folder, name)
+            durable.files.sync(folder)
+        finally:
+            os.close(folder)
 
 
 def would_change(was: Text, merged: Merged) -> dict[str, Any]:

@@ -16,14 +16,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import Enum, auto
+from functools import partial
 from pathlib import Path
 
 from ivsd.appliance import journal
 from ivsd.appliance.control import Control, Desk
 from ivsd.appliance.factory import client as factory_default
 from ivsd.appliance.notify import notify
-from ivsd.appliance.settings import Settings
+from ivsd.appliance.settings import Read, Settings
 from ivsd.appliance.status import Status
 from ivsd.appliance.status_words import summary
 from ivsd.appliance.watchdog import Watchdog
@@ -90,11 +90,9 @@ def _turn(command: Command) -> int:
     return 2  # the journal, and another look at the room
 
 
-class _Order(Enum):
-    """What is not an event of the room but an order to the daemon itself."""
-
-    STOP = auto()
-    RELOAD = auto()
+@dataclass(frozen=True)
+class _Stop:
+    """The daemon is to end."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ class _Crash:
     error: BaseException | None
 
 
-_Item = Event | _Order | _Crash | Task
+_Item = Event | _Stop | _Crash | Task
 
 
 class Daemon:
@@ -146,7 +144,8 @@ class Daemon:
         self._asked = Asked(
             self._queue.put,
             self._parts,
-            orders={"reload": self.reload, "restart": self.stop},
+            # Only a service is started anew by somebody.
+            orders={"reload": self.reload} | ({"restart": self.stop} if owns_file else {}),
             beside={
                 **dict.fromkeys(("config", "preview", "save", "test-connection"), setting_up.do),
                 **dict.fromkeys(("wire-preview", "wire"), wiring.do),
@@ -159,6 +158,9 @@ class Daemon:
         self._status_words = ""
         self._began_at = time.monotonic()
         self._problems: list[str] = []
+        self._reading: threading.Thread | None = None
+        self._is_old = False
+        """Whether what that thread reads may have changed meanwhile."""
         desk = Desk(
             ask_status=self._ask_status,
             post=self.post,
@@ -177,11 +179,11 @@ class Daemon:
 
     def stop(self) -> None:
         """End `run` within 2 s. May be called from a signal handler."""
-        self._queue.put(_Order.STOP)
+        self._queue.put(_Stop())
 
     def reload(self) -> None:
         """Read the configuration again; the old one stays when the new one is wrong."""
-        self._queue.put(_Order.RELOAD)
+        self._queue.put(Task(self._read_beside))
 
     # -- the loop -----------------------------------------------------------------------------
 
@@ -192,13 +194,13 @@ class Daemon:
         self._outbox.start()
         if self._control is not None:
             self._control.start()
-        self._load()
+        self._use(self._read())
         notify("READY=1")
         deadline: float | None = None
         code = 0
         while True:
             item = self._next(deadline)
-            if item is _Order.STOP:
+            if isinstance(item, _Stop):
                 break
             if isinstance(item, _Crash):
                 log.critical("thread %s died", item.thread, exc_info=item.error)
@@ -210,14 +212,6 @@ class Daemon:
                 item = event
             if isinstance(item, LearnGivenUp):
                 self._asked.gave_up(item.token)
-            if item is _Order.RELOAD:
-                for ended in self._asked.end_finding():
-                    self._step(ended)
-                self._load()
-                self._tell_status()
-                self._tell_callers()
-                item = Tick()
-            assert not isinstance(item, _Order)
             deadline = self._step(item)
             if stuck := self._watchdog.ping(self._threads):
                 journal.write_problem("stuck", f"stuck: {stuck}; systemd ends this daemon")
@@ -268,6 +262,8 @@ class Daemon:
             case Report(outcome):
                 journal.write_outcome(outcome)
                 self._asked.ended(outcome)
+                if (unknown := self._controller.last_unknown_badge(time.monotonic())) is not None:
+                    self._seen.nobodys(unknown.number)
             case Learned():
                 self._asked.learned(command)
             case Note():
@@ -320,12 +316,47 @@ class Daemon:
 
     # -- the parts ----------------------------------------------------------------------------
 
-    def _load(self) -> None:
-        """Read the configuration and (re)build the parts that it changes."""
+    def _read(self) -> Read | ConfigError:
+        """Read the configuration, or what is wrong with it."""
         try:
-            read = self._settings.read()
+            return self._settings.read()
         except ConfigError as e:
-            self._problems = problems = [str(problem) for problem in e.problems]
+            return e
+
+    def _read_beside(self) -> None:
+        """Read it again while presses go on: a long table of badges takes its time."""
+        if self._reading is not None:
+            self._is_old = True
+            return
+
+        def read() -> None:
+            self._queue.put(Task(partial(self._take, self._read())))
+
+        self._end_finding()  # it may have what the file wants
+        self._reading = threading.Thread(target=read, name="reading", daemon=True)
+        self._reading.start()
+
+    def _take(self, read: Read | ConfigError) -> Event | None:
+        """Use what was read, unless it may be old already."""
+        self._reading = None
+        if self._is_old:
+            self._is_old = False
+            self._read_beside()
+            return None
+        self._end_finding()
+        self._use(read)
+        self._tell_status()
+        self._tell_callers()
+        return Tick()
+
+    def _end_finding(self) -> None:
+        for ended in self._asked.end_finding():
+            self._step(ended)
+
+    def _use(self, read: Read | ConfigError) -> None:
+        """(Re)build the parts that the configuration changes."""
+        if isinstance(read, ConfigError):
+            self._problems = problems = [str(problem) for problem in read.problems]
             for problem in problems:
                 journal.write_problem("config", problem)
             if self._config is None:
@@ -392,7 +423,7 @@ class Daemon:
         return [*self._parts.threads, self._outbox, *control]
 
     def _thread_died(self, args: threading.ExceptHookArgs) -> None:
-        if args.thread is not None and args.thread in self._threads:
+        if args.thread is not None and args.thread in (*self._threads, self._reading):
             self._queue.put(_Crash(args.thread.name, args.exc_value))
         else:
             threading.__excepthook__(args)

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ivsd.appliance.status_command import printable
 from ivsd.config import salvage
 from ivsd.config.schema import Inputs, Keyboard, Role
 from ivsd.hardware import NO_EXTRA, wanted_of
@@ -46,7 +47,8 @@ def devices(path: Path, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
     else:
-        print("\n\n".join("\n".join(_section(kind, part)) for kind, part in found.items()))
+        parts = ("\n".join(map(printable, _section(*part))) for part in found.items())
+        print("\n\n".join(parts))
     return 0
 
 

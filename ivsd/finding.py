@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from ivsd.gpio_lines import ChipInfo
     from ivsd.inputs.event_devices import EventDevice
 
-ENDED_WITHIN_S = 0.5
+ENDED_WITHIN_S = 0.1
+"""The daemon's loop waits for it. What takes longer, as the kernel does with a keyboard that is
+given back, goes on beside: who wants that device now finds it at the next look."""
 LONGEST_S = LEARN_S + 1.0  # the controller ends it before, unless it hangs
 
 Found = dict[str, Any]
@@ -65,28 +67,38 @@ class Finding:
     def __init__(self, path: Path, search: Callable[[Inputs, Named | None], Search]) -> None:
         self._path = path
         self._search = search
-        self._under_way: dict[int, _Thread] = {}
+        self._under_way: dict[int, _Thread | None] = {}
+        """For whom; without a thread where the machine had none left."""
 
     def begin(self, token: int, tell: Callable[[Found], None]) -> None:
-        """Search for somebody until something was found, or `end` is called."""
-        thread = self._under_way[token] = _Thread(self._look, tell)
-        thread.start()
+        """Search for somebody until something was found, or `end` is called; never raises."""
+        self._under_way[token] = None
+        try:
+            thread = _Thread(self._look, tell)
+            thread.start()
+        except (OSError, RuntimeError) as e:  # no files or no threads left
+            log.warning("what ivsd.yaml does not name cannot be searched now: %s", e)
+        else:
+            self._under_way[token] = thread
 
     def end(self, token: int) -> bool:
         """Search no more for somebody; return whether that was under way."""
+        is_under_way = token in self._under_way
         thread = self._under_way.pop(token, None)
         if thread is not None:
             thread.stop()
-        return thread is not None
+        return is_under_way
 
     def end_all(self) -> list[int]:
         """Give all devices back, as the daemon may want them; return for whom it searched."""
-        tokens, threads = list(self._under_way), list(self._under_way.values())
+        tokens = list(self._under_way)
+        threads = [thread for thread in self._under_way.values() if thread is not None]
         self._under_way.clear()
         for thread in threads:
             thread.stop()
+        give_up_at = time.monotonic() + ENDED_WITHIN_S
         for thread in threads:
-            thread.join(ENDED_WITHIN_S)
+            thread.join(max(0.0, give_up_at - time.monotonic()))
         return tokens
 
     def _look(self, stop_fd: int) -> Found | None:
@@ -106,6 +118,14 @@ class _Thread(threading.Thread):
         self._lock = threading.Lock()
         self._stop_fd: int | None = descriptor()
 
+    def start(self) -> None:
+        """Begin it; raises RuntimeError where the machine has no threads left."""
+        try:
+            super().start()
+        except RuntimeError:
+            self._close()
+            raise
+
     def run(self) -> None:
         assert self._stop_fd is not None
         found = None
@@ -113,9 +133,7 @@ class _Thread(threading.Thread):
             found = self._look(self._stop_fd)
         except Exception:  # it must not end the daemon; what ivsd.yaml names is still shown
             log.exception("what ivsd.yaml does not name cannot be searched")
-        with self._lock:
-            os.close(self._stop_fd)
-            self._stop_fd = None
+        self._close()
         if found is not None:
             self._tell(found)
 
@@ -124,6 +142,12 @@ class _Thread(threading.Thread):
         with self._lock:
             if self._stop_fd is not None:
                 os.eventfd_write(self._stop_fd, 1)
+
+    def _close(self) -> None:
+        with self._lock:
+            assert self._stop_fd is not None
+            os.close(self._stop_fd)
+            self._stop_fd = None
 
 
 # -- the real devices ------------------------------------------------------------------------------

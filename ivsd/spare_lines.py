@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from ivsd.gpio_lines import ChipInfo
 
 ID_OF_HAT, I2C, SPI, SERIAL = {0, 1}, {2, 3}, {7, 8, 9, 10, 11}, {14, 15}
-HEADER = frozenset(range(28)) - ID_OF_HAT - I2C - SPI - SERIAL
-"""Numbers on a Raspberry Pi (BCM numbering, pinout.xyz)."""
+I2S = {18, 19, 20, 21}
+HEADER = frozenset(range(28)) - ID_OF_HAT - I2C - SPI - SERIAL - I2S
+"""Numbers on a Raspberry Pi (BCM numbering, pinout.xyz).
+
+22 to 27, which an overlay may give to an SDIO card, stay: they are where buttons mostly are."""
 
 PI = ("pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1")
 """Labels of the chips that the header of a Raspberry Pi is on: up to 3 and Zero, 4, 5."""
@@ -28,28 +31,31 @@ FEWEST_OF_A_PROCESSOR = 32
 
 DEFAULT_CHIP = "gpiochip0"
 
-Named = Mapping[tuple[str, int | str], str]
-"""Chip and line, as ivsd.yaml calls them, and the key that names them."""
+Named = Mapping[tuple[str, int | str | None], str]
+"""Chip and line, as ivsd.yaml calls them, and the key that names them.
+
+The line is None where what stands there is no line: it may be meant to be any of that chip."""
 
 
-def named_in(values: Mapping[str, Any]) -> dict[tuple[str, int | str], str]:
+def named_in(values: Mapping[str, Any]) -> dict[tuple[str, int | str | None], str]:
     """List every line that a file names for anything, be it right or wrong."""
     inputs, lights = values.get("inputs") or {}, values.get("lights") or {}
     held = values.get("factory_default") or {}
-    found: dict[tuple[str, int | str], str] = {}
+    found: dict[tuple[str, int | str | None], str] = {}
 
     def note(entry: Mapping[str, Any], line: Any, key: str) -> None:
-        if isinstance(line, int | str):
-            found[str(entry.get("chip", DEFAULT_CHIP)), line] = key
+        is_line = isinstance(line, int | str) and not isinstance(line, bool)
+        found[str(entry.get("chip", DEFAULT_CHIP)), line if is_line else None] = key
 
-    note(held, held.get("line"), "factory_default.line")
+    if "line" in held:
+        note(held, held["line"], "factory_default.line")
     for number, lamp in enumerate(lights.get("lamps") or [], 1):
         for line in lamp.get("lines") or []:
             note(lamp, line, f"lights.lamps.{number}.lines")
     for section, keys in (("buttons", ("line",)), ("wiegand", ("data0", "data1"))):
         for number, entry in enumerate(inputs.get(section) or [], 1):
-            for key in keys:
-                note(entry, entry.get(key), f"inputs.{section}.{number}.{key}")
+            for key in filter(entry.__contains__, keys):
+                note(entry, entry[key], f"inputs.{section}.{number}.{key}")
     return found
 
 
@@ -62,7 +68,7 @@ def chip_called(chips: Sequence[ChipInfo], name: str) -> ChipInfo | None:
     return next((chip for chip in chips if chip.label == name), None)
 
 
-def number_of(chip: ChipInfo, line: int | str) -> int | None:
+def number_of(chip: ChipInfo, line: int | str | None) -> int | None:
     """Return a line's number on its chip; None where there is no such line."""
     if isinstance(line, int):
         return line if 0 <= line < len(chip.lines) else None
@@ -82,6 +88,9 @@ def spare(chips: Sequence[ChipInfo], named: Named) -> list[tuple[ChipInfo, int]]
 def why_not(chips: Sequence[ChipInfo], chip: ChipInfo, number: int, named: Named) -> str:
     """Say in a sentence why a line may not be tried; "" if it may."""
     line = chip.lines[number]
+    for (name, wrong), key in named.items():
+        if wrong is None and chip_called(chips, name) is chip:
+            return f"{key} of ivsd.yaml is no line, and may be meant for any of {chip.name}"
     used = _used(chips, chip, named)
     if number in used:
         return f"line {number} of {chip.name} is used by {used[number]}, too"

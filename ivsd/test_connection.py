@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ivsd.appliance.settings import DEFAULT_STATE
+from ivsd.appliance.settings import DEFAULT_STATE, is_the_services
 from ivsd.appliance.status_command import printable
 from ivsd.config import Problem
 from ivsd.doctor.server import Way
@@ -28,13 +28,13 @@ def test_connection(path: Path, *, as_json: bool) -> int:
     way = Way.of(path, DEFAULT_STATE)
     found: list[Finding] = []
     if way.valt is None:
-        _conclude(way.problems, found, as_json=as_json)
+        _conclude(way.problems, found, may_be_hidden=False, as_json=as_json)
         return NO_CONFIG
     for finding in way.tried():
         found.append(finding)
         if not as_json:
             _show(finding)
-    _conclude(way.problems, found, as_json=as_json)
+    _conclude(way.problems, found, may_be_hidden=_may_be_hidden(path), as_json=as_json)
     return SOMETHING_WRONG if way.problems or _wrong(found) else ALL_RIGHT
 
 
@@ -47,7 +47,14 @@ def _show(finding: Finding) -> None:
     _say(f"{_MARKS[finding.ok]:6} {step:8} {finding.text}")
 
 
-def _conclude(problems: list[Problem], found: list[Finding], *, as_json: bool) -> None:
+def _may_be_hidden(path: Path) -> bool:
+    """Whether there may be a password for this file where only root may look."""
+    return is_the_services(path) and os.geteuid() != 0
+
+
+def _conclude(
+    problems: list[Problem], found: list[Finding], *, may_be_hidden: bool, as_json: bool
+) -> None:
     """Say what to do; as JSON say all there is."""
     if as_json:
         document: dict[str, Any] = {
@@ -59,7 +66,7 @@ def _conclude(problems: list[Problem], found: list[Finding], *, as_json: bool) -
         return
     for problem in problems:
         _say(str(problem))
-        if problem.key == "valt.password_file" and os.geteuid() != 0:
+        if problem.key == "valt.password_file" and may_be_hidden:
             _say("If it was moved to where only root may look, try again with sudo.")
     todo = [finding for finding in _wrong(found) if finding.advice]
     if todo:

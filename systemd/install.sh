@@ -78,7 +78,7 @@ if [ -d /run/systemd/system ]; then
     udevadm trigger --action=add --subsystem-match=usb --attr-match=bInterfaceClass=03
     systemctl --quiet restart ivsd-factory-default.socket
     systemctl restart ivsd-web
-    systemctl try-restart ivsd  # an upgrade; the first time there is nothing to restart
+    systemctl restart ivsd  # the pages need it to set this box up
 fi
 
 echo "ivsd is installed, and starts with this machine from now on."

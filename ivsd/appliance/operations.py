@@ -40,7 +40,8 @@ named:
                      masked; when each was seen, the last unknown one, conflicts, the "revision"
     enrol            add the unknown `badge` of this key, or a `number` (or null), with a `name`, a
                      `user` of VALT by id or name, and an `action` ("" for none of them), to the
-                     file of this `revision`: {"revision"}, as the next two
+                     file of this `revision`: {"revision"}, as the next two. One that is somebody
+                     else's in VALT only with `sure` "yes"
     change-card      give the `card` of this key another `name`, `user` and `action`
     forget-card      take the `card` of this key away
     import-cards     put a `csv` into the table, or with `replace` ("yes" or "no") in its place;
@@ -54,8 +55,8 @@ named:
 Whoever may open the socket may read the status. Only root, the daemon's own user and ivsd-web may
 do more: the kernel tells who asks. Error codes: bad_request, bad_args, unknown_op, too_long,
 not_allowed, busy (too many callers, or another one does the same), nothing_came, failed (a defect),
-wrong_file, wrong, password_needed, changed, gone, not_here, not_saved, not_made and no_answer (the
-daemon's loop does not turn).
+wrong_file, wrong, password_needed, changed, gone, taken, not_here, not_saved, not_made and
+no_answer (the daemon's loop does not turn).
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ OPERATIONS = {
     "test-connection": _beside(edits=EDITS, password=MAYBE_A_TEXT),
     "bundle": Operation({}, BUNDLED_WITHIN_S, is_beside=True),
     "cards": _beside(),
-    "enrol": _beside(badge=A_TEXT, number=MAYBE_A_TEXT, **_OF_A_BADGE),
+    "enrol": _beside(badge=A_TEXT, number=MAYBE_A_TEXT, sure=A_TEXT, **_OF_A_BADGE),
     "change-card": _beside(card=A_TEXT, **_OF_A_BADGE),
     "forget-card": _beside(card=A_TEXT, revision=A_TEXT),
     "import-cards": _beside(csv=A_TEXT, replace=A_TEXT, dry=A_TEXT, revision=A_TEXT),

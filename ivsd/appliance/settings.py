@@ -17,6 +17,8 @@ from pathlib import Path
 from ivsd.appliance import durable
 from ivsd.config import (
     Config,
+    ConfigError,
+    Problem,
     Salvaged,
     load,
     load_cards_beside,
@@ -39,14 +41,36 @@ CREDENTIALS = Path("/run/credentials/ivsd.service")
 log = logging.getLogger("ivsd")
 
 
+def is_the_services(path: Path) -> bool:
+    """Whether it is the file that the service of this box works by, and no draft."""
+    return os.path.realpath(path) == os.path.realpath(DEFAULT_CONFIG)
+
+
 def service_credentials(path: Path) -> Path | None:
     """Return the folder of the service's credentials, if the file is the service's and we are root.
 
     No other file gets them: it may name a server that must never see the password (decision 18).
     """
-    is_its_own = os.path.realpath(path) == os.path.realpath(DEFAULT_CONFIG)
-    is_there = os.geteuid() == 0 and is_its_own and (CREDENTIALS / CREDENTIAL).is_file()
+    is_there = os.geteuid() == 0 and is_the_services(path) and (CREDENTIALS / CREDENTIAL).is_file()
     return CREDENTIALS if is_there else None
+
+
+def password_for(config: Config, path: Path, state: Path = DEFAULT_STATE) -> Secret:
+    """Find the password for a command that is asked to look at a file; raises ConfigError.
+
+    What the service keeps, in `state` or as a credential, goes with its own file only: a draft may
+    name another server, and must bring its password (decision 18).
+    """
+    if is_the_services(path):
+        return password(config, path, state, service_credentials(path))
+    try:
+        return password(config, path)
+    except ConfigError:
+        if config.valt.password_file is not None:
+            raise
+        text = f"is missing: this file must bring one, that of {DEFAULT_CONFIG} is not given to it"
+        problem = Problem(str(path), 0, "valt.password_file", text)
+        raise ConfigError([problem]) from None
 
 
 def data_folder() -> Path:
@@ -78,7 +102,9 @@ class Settings:
         """Read and check all of it; raises ConfigError with every problem."""
         config = load(self._path)
         cards = load_cards_beside(self._path, config)
-        secret = password(config, self._path, self._state)
+        # A draft that somebody tries by hand may name another server (decision 18).
+        is_ours = self._owns_file or self._state != DEFAULT_STATE or is_the_services(self._path)
+        secret = password(config, self._path, self._state if is_ours else None)
         try:
             text = self._path.read_text(encoding="utf-8")
             if config.valt.password is None:  # as at every start but the first

@@ -14,6 +14,10 @@ from ivsd.appliance.status_words import lines, wrong
 
 ALL_RIGHT, SOMETHING_WRONG, NO_DAEMON, NOT_TOLD = 0, 1, 3, 4
 """Exit codes, as those of `systemctl status`; 4: it runs perhaps, but does not tell us."""
+_EXIT_CODES = {
+    **dict.fromkeys(("no_daemon", "no_answer"), NO_DAEMON),
+    **dict.fromkeys(("no_permission", "not_allowed", "busy"), NOT_TOLD),
+}
 
 
 def status(socket: Path, *, as_json: bool, watch: bool) -> int:
@@ -34,9 +38,8 @@ def status(socket: Path, *, as_json: bool, watch: bool) -> int:
 
 
 def exit_code_of(error: ControlError) -> int:
-    """Return how a command ends that the daemon gave no answer."""
-    is_refused = error.code in ("no_permission", "not_allowed", "busy")
-    return NOT_TOLD if is_refused else NO_DAEMON
+    """Return how a command ends that the daemon has not done what it was asked for."""
+    return _EXIT_CODES.get(error.code, SOMETHING_WRONG)
 
 
 def _show(found: Status, *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ in the loop.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import threading
@@ -16,31 +17,37 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from ivsd.appliance.control_client import LONGEST_ANSWER
 from ivsd.appliance.operations import Refused
 from ivsd.badge_table.csv_text import WrongLine, write_csv
 from ivsd.badge_table.door import NoAnswer, Unknown
 from ivsd.badge_table.entries import (
+    NO_OWNER,
     Users,
     Wrong,
     action_of,
     in_words,
+    is_looked_up,
+    is_nobodys,
     is_simple,
     labelled,
     name_of,
     number_of,
+    shown_name,
     user_of,
 )
-from ivsd.badge_table.importing import Imported, imported
+from ivsd.badge_table.importing import Imported, imported, told
 from ivsd.badge_table.seen import LastSeen
-from ivsd.badge_table.shown import Shown, notations
+from ivsd.badge_table.shown import Shown
 from ivsd.badge_table.table import CardsFile, Change, Declined, Table
+from ivsd.badge_table.words import notations, owners_beside
 from ivsd.config import ConfigError
 from ivsd.config.schema import CardEntry
 from ivsd.valt.errors import ValtError
 from ivsd.valt.model import Secret, User
 
 CARD_OPERATIONS = ("cards", "enrol", "change-card", "forget-card", "import-cards", "export-cards")
-MOST_WRONG_LINES = 100
+LONGEST_EXPORT = LONGEST_ANSWER - 1000  # characters of JSON; there is something around it
 
 log = logging.getLogger("ivsd")
 
@@ -110,12 +117,12 @@ class BadgeTable:
         table = self._file.read(config)
         users, why = self._users()
         unknown = self._door.last_unknown()
-        told = Shown(table.cards, users, unknown, self._seen.of, self._key).answer()
-        told["problems"] += [
+        shown = Shown(table.cards, users, unknown, self._seen.of, self._key).answer()
+        shown["problems"] += [
             {"key": problem.key, "text": f"ivsd.yaml: {problem.text}"} for problem in problems
         ]
         about = {"file": str(self._file.path), "revision": table.revision, "people_problem": why}
-        return {**about, **notations(config), **told}
+        return {**about, **notations(config), **shown}
 
     def _users(self) -> tuple[Users, str]:
         """Return VALT's users, or None and why they are not known."""
@@ -130,8 +137,12 @@ class BadgeTable:
 
     def _export(self) -> dict[str, Any]:
         table = self._file.read(self._file.config()[0])
+        answer = {"csv": write_csv(table.cards)}
+        if len(json.dumps(answer)) > LONGEST_EXPORT:
+            text = f"the table is too long for an answer: as root, copy {self._file.path} instead"
+            raise Declined("too_long", text)
         log.info("badges: exported with their whole numbers: %d", len(table.cards))
-        return {"csv": write_csv(table.cards)}
+        return answer
 
     # -- one badge ----------------------------------------------------------------------------
 
@@ -139,10 +150,12 @@ class BadgeTable:
         badge, typed = args["badge"], args["number"]
         if bool(badge) == (typed is not None):
             raise Declined("bad_args", "give the badge that was shown, or a number")
+        number = number_of(typed) if typed is not None else self._unknown(badge)
+        users = self._users()[0]
         card = CardEntry(
-            number_of(typed) if typed is not None else self._unknown(badge),
-            name_of(args["name"]),
-            user_of(args["user"], self._users_for(args["user"])),
+            number,
+            name_of(args["name"], number),
+            user_of(args["user"], users),
             action_of(args["action"]),
         )
         with self._saving:
@@ -150,7 +163,17 @@ class BadgeTable:
             there = next((one for one in table.cards if one.number == card.number), None)
             if there is not None:
                 raise Wrong("number", f"is in the table already: {labelled(there)}")
-            return self._save(table, [*table.cards, card], [("added", card)])
+            cards = [*table.cards, card]
+            self._file.check(table, cards)
+            if is_looked_up(card) and is_nobodys(number, users):
+                raise Wrong("user", NO_OWNER)
+            if args["sure"] != "yes" and (owners := owners_beside(card, users)):
+                text = (
+                    f"in VALT this is the badge of {owners}, and here it would be no more: the "
+                    "box's own table has the last word"
+                )
+                raise Declined("taken", text)
+            return self._save(table, cards, [("added", card)])
 
     def _unknown(self, key: str) -> Secret:
         """Return the number of the unknown badge that was shown under this key."""
@@ -169,8 +192,8 @@ class BadgeTable:
             at = self._entry(table, args["card"])
             card = was = table.cards[at]
             # What stays as it is needs no check: a user may have gone.
-            if args["name"].strip() != (was.name or "").strip():
-                card = replace(card, name=name_of(args["name"]))
+            if args["name"].strip() not in ((was.name or "").strip(), shown_name(was).strip()):
+                card = replace(card, name=name_of(args["name"], was.number))
             if args["user"].strip() != ("" if was.user is None else str(was.user)):
                 card = replace(card, user=user_of(args["user"], users))
             if is_simple(was.action):
@@ -209,24 +232,13 @@ class BadgeTable:
             raise Declined("bad_args", "replace and dry are yes or no")
         users, _ = self._users()
         with self._saving:
-            table = self._file.of(args["revision"])
+            table = self._file.of(args["revision"], looks_only=args["dry"] == "yes")
             found = imported(table.cards, args["csv"], users, replaces=args["replace"] == "yes")
             wrong = found.wrong or self._wrong_lines(table, found)
             revision = table.revision
             if not wrong and found.changes and args["dry"] == "no":
                 revision = self._file.save(table, found.cards, found.changes)
-        if len(wrong) > MOST_WRONG_LINES:
-            first = wrong[MOST_WRONG_LINES]
-            more = WrongLine(first.line, f"{first.text} (and so on: {len(wrong)} lines in all)")
-            wrong = [*wrong[:MOST_WRONG_LINES], more]
-        return {
-            "revision": revision,
-            "added": len(found.added),
-            "changed": len(found.changed),
-            "removed": len(found.removed),
-            "same": found.same,
-            "lines": [{"line": one.line, "text": one.text} for one in wrong],
-        }
+        return {"revision": revision, **told(found, wrong)}
 
     def _wrong_lines(self, table: Table, found: Imported) -> list[WrongLine]:
         """Tell by line of the CSV what the checker of cards.yaml says of its entries."""

@@ -17,8 +17,11 @@ from ivsd.config.schema import CardEntry
 COLUMNS = ("number", "name", "user", "action")
 HEADER = f"this line must name the columns: {', '.join(COLUMNS)} (number at least), and no others"
 
-_FORMULA = re.compile(r"'*\s*[=+\-@\t\r]")
-_HARMLESS = re.compile(r"'+\s*[=+\-@\t\r]")
+_BEGINS = r"(?<![^;])"  # a cell, also where a spreadsheet takes a semicolon for its end
+_FORMULA = re.compile(_BEGINS + r"(?='*\s*[=+\-@\t\r＝＋－＠])")
+_HARMLESS = re.compile(_BEGINS + r"'(?='*\s*[=+\-@\t\r＝＋－＠])")
+_SEPARATED_BY = re.compile(r'"?sep=([,;\t])"?')
+"""What Excel writes and reads as a first line of its own."""
 _AS_TEXT = re.compile(r'="([^"]*)"')
 """What keeps Excel from taking digits for a number."""
 
@@ -42,7 +45,8 @@ class WrongLine:
 def write_csv(cards: Iterable[CardEntry]) -> str:
     """Return the table with whole numbers."""
     out = io.StringIO()
-    writer = csv.writer(out)  # commas, quotes where needed, lines end with \r\n (RFC 4180)
+    # Commas, and lines that end with \r\n (RFC 4180); in quotes digits are rather left alone.
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     for card in cards:
         user = "" if card.user is None else str(card.user)
@@ -62,11 +66,13 @@ def read_csv(text: str) -> tuple[list[Row], list[WrongLine]]:
             return [], [WrongLine(first, HEADER)]
         rows, wrong = [], []
         for line, cells in records:
-            if len(cells) > len(columns):
+            if len(cells) != len(columns):
                 many = f"has {len(cells)} cells, and the first line names {len(columns)} columns"
-                wrong.append(WrongLine(line, f"{many}: is one of its signs not in quotes?"))
+                why = "is one of its signs not in quotes?"
+                if len(cells) < len(columns):  # an empty cell would take away what is there
+                    why = "write its separators, also of empty cells"
+                wrong.append(WrongLine(line, f"{many}: {why}"))
                 continue
-            cells += [""] * (len(columns) - len(cells))
             rows.append(Row(line, dict(zip(columns, map(_meant, cells), strict=True))))
     except _NoCsv as e:
         return [], [WrongLine(e.line, "is no CSV from here on: is a quote not closed?")]
@@ -80,11 +86,12 @@ class _NoCsv(Exception):
 
 def _records(text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield what is in each line that is not empty, with the number of the line it begins at."""
-    head = text.lstrip().partition("\n")[0]
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=";" if ";" in head else ",", strict=True
-    )
+    head = text.lstrip().partition("\n")[0].rstrip("\r")
+    named = _SEPARATED_BY.fullmatch(head)
+    delimiter = named[1] if named else next((sign for sign in ";\t" if sign in head), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1
+    is_named = named is not None
     while True:
         try:
             cells = next(reader)
@@ -93,16 +100,18 @@ def _records(text: str) -> Iterator[tuple[int, list[str]]]:
         except csv.Error:
             raise _NoCsv(line) from None
         if any(cell.strip() for cell in cells):
-            yield line, cells
+            if not is_named:
+                yield line, cells
+            is_named = False
         line = reader.line_num + 1
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    return _FORMULA.sub("'", cell)
 
 
 def _meant(cell: str) -> str:
     cell = cell.strip()
     if text := _AS_TEXT.fullmatch(cell):
         return text[1]
-    return cell[1:] if _HARMLESS.match(cell) else cell
+    return _HARMLESS.sub("", cell)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ivsd.config.cards import masked
 from ivsd.config.problems import nearest
 from ivsd.config.schema import CardEntry, Steps
 from ivsd.events import Action
@@ -17,6 +18,10 @@ from ivsd.valt.model import Secret, User
 LONGEST_NAME = 80
 LONGEST_NUMBER = 64  # as ivsd.inputs.frames has it: no badge has more
 _SHORTENED = re.compile(r"[0-9]+([.,][0-9]+)?E\+[0-9]+")
+_NUMBER_IN_NAME = re.compile(r"\d([ :.,;/-]?[0-9A-F]){5,}", re.IGNORECASE)
+"""What could be the number of a badge: nobody knows what people write into a name."""
+SHORTEST = 4  # as ivsd.inputs.frames has it
+NO_OWNER = "nobody in VALT has this number, so it would be denied: give a VALT user or an action"
 _SIMPLE = {action.value: Steps(action) for action in Action}
 
 ACTIONS = tuple(_SIMPLE)
@@ -46,14 +51,22 @@ def number_of(text: str) -> Secret:
     return Secret(text)
 
 
-def name_of(text: str) -> str | None:
-    """Read what a badge is called; raises Wrong."""
+def name_of(text: str, number: Secret) -> str | None:
+    """Read what the badge of this number is called; raises Wrong."""
     text = text.strip()
     if len(text) > LONGEST_NAME:
         raise Wrong("name", f"is longer than {LONGEST_NAME} characters")
     if not text.isprintable():
         raise Wrong("name", "has a line break in it, or another sign that cannot be seen")
+    if len(number) >= SHORTEST and _bare(number.reveal()) in _bare(text):
+        raise Wrong("name", "has the number of the badge in it, and a name is shown: leave it out")
     return text or None
+
+
+def _bare(text: str) -> str:
+    """Leave out what people write between the digits, and zeros in front of enough of them."""
+    text = re.sub(r"[\W_]", "", text).upper()
+    return text.lstrip("0") if len(text.lstrip("0")) >= SHORTEST else text
 
 
 def user_of(text: str, users: Users) -> int | None:
@@ -101,10 +114,32 @@ def in_words(action: Steps | None) -> str:
     )  # fmt: skip
 
 
+def is_looked_up(card: CardEntry) -> bool:
+    """Whether VALT alone says whose badge it is."""
+    return card.user is None and card.action is None
+
+
+def is_nobodys(number: Secret, users: Users) -> bool:
+    """Whether VALT says that none of its users has this number.
+
+    A server that tells no number of anybody says nothing of this one either.
+    """
+    numbers = {user.card_number for user in users or () if user.card_number is not None}
+    return bool(numbers) and number not in numbers
+
+
+def shown_name(card: CardEntry) -> str:
+    """Return its name without what could be the number of a badge; "" for none."""
+    name, own = card.name or "", re.escape(card.number.reveal())
+    if len(card.number) >= SHORTEST:
+        name = re.sub(own, "…", name, flags=re.IGNORECASE)
+    return _NUMBER_IN_NAME.sub("…", name)
+
+
 def called(card: CardEntry) -> str:
     """Name an entry for the journal and in errors, by all but its number."""
     user = f"VALT user {card.user}" if card.user is not None else ""
-    name = card.name or user or in_words(card.action)
+    name = masked(shown_name(card)) or user or in_words(card.action)
     return "".join(sign if sign.isprintable() else " " for sign in name)[:LONGEST_NAME]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ivsd.badge_table.csv_text import Row, WrongLine, read_csv
 from ivsd.badge_table.entries import (
@@ -18,6 +19,9 @@ from ivsd.badge_table.entries import (
 )
 from ivsd.config.schema import CardEntry
 from ivsd.valt.model import Secret
+
+MOST_WRONG_LINES = 100
+"""In an answer; who has more has made one mistake many times."""
 
 
 @dataclass
@@ -77,6 +81,21 @@ def imported(before: Sequence[CardEntry], text: str, users: Users, *, replaces: 
     return found
 
 
+def told(found: Imported, wrong: list[WrongLine]) -> dict[str, Any]:
+    """Return what an import does, and the first of its wrong lines, as JSON has them."""
+    if len(wrong) > MOST_WRONG_LINES:
+        first = wrong[MOST_WRONG_LINES]
+        more = WrongLine(first.line, f"{first.text} (and so on: {len(wrong)} lines in all)")
+        wrong = [*wrong[:MOST_WRONG_LINES], more]
+    return {
+        "added": len(found.added),
+        "changed": len(found.changed),
+        "removed": len(found.removed),
+        "same": found.same,
+        "lines": [{"line": one.line, "text": one.text} for one in wrong],
+    }
+
+
 def _entry(row: Row, number: Secret, was: CardEntry | None, users: Users) -> CardEntry:
     """Return what a row makes of a badge; raises Wrong.
 
@@ -85,7 +104,7 @@ def _entry(row: Row, number: Secret, was: CardEntry | None, users: Users) -> Car
     card = was or CardEntry(number)
     cells = row.cells
     if _is_new(cells, "name", card.name or ""):
-        card = replace(card, name=name_of(cells["name"]))
+        card = replace(card, name=name_of(cells["name"], number))
     if _is_new(cells, "user", "" if card.user is None else str(card.user)):
         card = replace(card, user=user_of(cells["user"], users))
     if _is_new(cells, "action", in_words(card.action)):

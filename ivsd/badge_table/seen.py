@@ -39,15 +39,20 @@ log = logging.getLogger("ivsd")
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    reader: str
-    at: float
-    """Of the monotonic clock, so that the time is right although the clock was set later."""
-    epoch_s: int | None = None
-    """In place of `at` for what a former run has seen."""
+    """`at` is of the monotonic clock, so that the time is right although it was set later."""
+
+    reader: str = ""
+    at: float | None = None
+    """None: not in this run."""
+    before: tuple[int, str] | None = None
+    """When (seconds of the epoch) and where a former run has seen it."""
 
 
 class LastSeen:
-    """Remembers; `saw` is for the daemon's loop and costs microseconds, the rest for any thread."""
+    """Remembers; `saw` and `nobodys` are for the daemon's loop and cost microseconds.
+
+    The rest is for any thread.
+    """
 
     def __init__(
         self,
@@ -64,6 +69,8 @@ class LastSeen:
         self._timer: threading.Timer | None = None
         self._is_changed = False
         self._salt, self._seen = _read(self._path)
+        self._nobodys: dict[str, _Seen] = {}
+        """Badges that nobody has: they make room for the others, whoever swipes thousands."""
 
     def saw(self, scanned: Scanned) -> None:
         """Remember a badge that was read."""
@@ -71,24 +78,37 @@ class LastSeen:
             return
         key = self._key(scanned.number)
         with self._lock:
-            self._seen.pop(key, None)  # it goes to the end
-            self._seen[key] = _Seen(scanned.reader, scanned.at)
-            if len(self._seen) > MOST:
-                del self._seen[next(iter(self._seen))]
+            was = self._nobodys.pop(key, None) or self._seen.pop(key, None)  # it goes to the end
+            self._seen[key] = _Seen(scanned.reader, scanned.at, was.before if was else None)
+            if len(self._seen) + len(self._nobodys) > MOST:
+                first = self._nobodys or self._seen
+                del first[next(iter(first))]
             self._is_changed = True
-            if self._timer is None:
-                self._timer = threading.Timer(self._write_after_s, self.keep)
-                self._timer.name, self._timer.daemon = "badges-seen", True
-                self._timer.start()
+            self._write_later()
+
+    def nobodys(self, number: Secret) -> None:
+        """Take that nobody has this number: forget it before those of people."""
+        key = self._key(number)
+        with self._lock:
+            if (seen := self._seen.pop(key, None)) is not None:
+                self._nobodys[key] = seen
 
     def of(self, number: Secret) -> tuple[int | None, str | None]:
         """Return when (seconds of the epoch) and where a badge was seen, as far as it is known."""
+        key = self._key(number)
         with self._lock:
-            seen = self._seen.get(self._key(number))
-        return (None, None) if seen is None else (self._epoch_s(seen), seen.reader)
+            seen = self._seen.get(key) or self._nobodys.get(key)
+        if seen is None:
+            return None, None
+        if seen.at is not None:
+            return self._epoch_s(seen.at), seen.reader
+        assert seen.before is not None
+        epoch_s, reader = seen.before
+        is_plausible = RIGHT_FROM_S <= epoch_s <= self._wall() + AHEAD_S
+        return epoch_s if is_plausible else None, reader
 
     def keep(self) -> None:
-        """Write what has changed; where that fails, the journal says so and the rest goes on."""
+        """Write what has changed; where that fails, the journal says so, and it is tried again."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
@@ -96,29 +116,51 @@ class LastSeen:
             if not self._is_changed:
                 return
             self._is_changed = False
-            seen = list(self._seen.items())
-        timed = {key: [self._epoch_s(one), one.reader] for key, one in seen}
-        known = {key: pair for key, pair in timed.items() if pair[0] is not None}
-        data = {"version": _VERSION, "salt": self._salt.hex(), "seen": known}
+            # The first ones are the first to be forgotten when it is read again.
+            seen = [*self._nobodys.items(), *self._seen.items()]
+        dated = {key: pair for key, one in seen if (pair := self._dated(one)) is not None}
+        data = {"version": _VERSION, "salt": self._salt.hex(), "seen": dated}
         try:
             durable.write(self._path, json.dumps(data).encode(), mode=0o600)
         except OSError as e:
             log.warning("%s: %s: when badges were seen is not kept", self._path, e.strerror)
+            with self._lock:
+                self._is_changed = True
+                self._write_later()
 
     def stop(self, timeout_s: float) -> None:
         """Write once more, and wait for a slow card no longer than this."""
         last = threading.Thread(target=self.keep, name="badges-seen", daemon=True)
         last.start()
         last.join(timeout_s)
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    def _write_later(self) -> None:
+        if self._timer is None:
+            self._timer = threading.Timer(self._write_after_s, self.keep)
+            self._timer.name, self._timer.daemon = "badges-seen", True
+            self._timer.start()
+
+    def _dated(self, seen: _Seen) -> tuple[int, str] | None:
+        """Return when and where it was, as the file has it.
+
+        A former run's stays as it is: after a boot without the right time it looks as if it lay
+        ahead, and what this run sees then has no date to take its place.
+        """
+        epoch_s = None if seen.at is None else self._epoch_s(seen.at)
+        return seen.before if epoch_s is None else (epoch_s, seen.reader)
 
     def _key(self, number: Secret) -> str:
         data = number.reveal().encode("utf-8", "surrogatepass")
         return hashlib.blake2b(data, key=self._salt, digest_size=8).hexdigest()
 
-    def _epoch_s(self, seen: _Seen) -> int | None:
-        now_s = self._wall()
-        epoch_s = now_s - (self._clock() - seen.at) if seen.epoch_s is None else seen.epoch_s
-        return int(epoch_s) if RIGHT_FROM_S <= epoch_s <= now_s + AHEAD_S else None
+    def _epoch_s(self, at: float) -> int | None:
+        """Return when that was in seconds of the epoch; None while the clock is not set."""
+        epoch_s = self._wall() - (self._clock() - at)
+        return int(epoch_s) if epoch_s >= RIGHT_FROM_S else None
 
 
 def _read(path: Path) -> tuple[bytes, dict[str, _Seen]]:
@@ -130,7 +172,8 @@ def _read(path: Path) -> tuple[bytes, dict[str, _Seen]]:
         finally:
             os.close(folder)
         salt = bytes.fromhex(found["salt"])
-        seen = {key: _Seen(str(pair[1]), 0.0, int(pair[0])) for key, pair in found["seen"].items()}
+        pairs = found["seen"].items()
+        seen = {key: _Seen(before=(int(pair[0]), str(pair[1]))) for key, pair in pairs}
         if found["version"] == _VERSION and len(salt) == 16:
             return salt, dict(list(seen.items())[-MOST:])
     return os.urandom(16), {}

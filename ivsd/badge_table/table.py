@@ -69,6 +69,10 @@ class CardsFile:
         self._config = path
         self.path = path.parent / CARDS
         self._reload = reload
+        self._last: Table | None = None
+        """What was read last: to check a long table takes seconds."""
+        self._checked: Table | None = None
+        """The last one that could be written."""
 
     def config(self) -> tuple[Config | None, list[Problem]]:
         """Read ivsd.yaml; None with what is wrong in it."""
@@ -79,41 +83,70 @@ class CardsFile:
 
     def read(self, config: Config | None) -> Table:
         """Read the table; raises ConfigError or Declined, and then nothing is written over it."""
-        notation = config.badges.notation if config else None
+        text, notation = self._text(), config.badges.notation if config else None
+        last = self._last
+        if last is None or (last.text, last.notation) != (text, notation):
+            cards = cards_in(text, self.path, notation) if text else []
+            self._last = last = Table(text, cards, notation)
+        return last
+
+    def _text(self) -> str:
+        """Return the text of the file, "" where there is none; raises Declined."""
         try:
-            text = self.path.read_text(encoding="utf-8")
+            return self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
-            return Table("", [], notation)
+            return ""
         except (OSError, UnicodeDecodeError) as e:
             why = f"cannot be read: {e.strerror}" if isinstance(e, OSError) else "is no UTF-8 text"
             raise Declined("wrong_file", f"{self.path}: {why}") from None
-        return Table(text, cards_in(text, self.path, notation), notation)
 
-    def of(self, revision: str) -> Table:
-        """Read the table, which must not have changed since this revision."""
-        table = self.read(self.config()[0])
+    def of(self, revision: str, *, looks_only: bool = False) -> Table:
+        """Read the table, which must not have changed since this revision; raises Declined.
+
+        To be changed it needs a right ivsd.yaml: with a wrong one the daemon reads neither file,
+        so a badge that was taken away would go on, and nobody knows how numbers are written.
+        """
+        config, problems = self.config()
+        if config is None and not looks_only:
+            text = (
+                "nothing is changed, because the box would not use it: ivsd.yaml is wrong. "
+                f"Repair it first: {'; '.join(map(str, problems))}"
+            )
+            raise Declined("wrong_file", text)
+        table = self.read(config)
         if table.revision != revision:
-            raise Declined("changed", "the table has changed meanwhile: look at it once more")
+            raise _changed()
         return table
 
     def faults(self, table: Table, cards: Sequence[CardEntry]) -> list[Fault]:
         """Tell what would be wrong with the table if these were its entries."""
-        if len(cards) > MOST:
-            return [Fault(MOST, "", f"is one too many: the table takes {MOST} badges")]
+        most = max(MOST, len(table.cards))  # one that is longer already may become shorter
+        if len(cards) > most:
+            return [Fault(most, "", f"is one too many: the table takes {MOST} badges")]
+        text, checked = write_cards(cards), self._checked
+        if checked is not None and (checked.text, checked.notation) == (text, table.notation):
+            return []
         try:
-            cards_in(write_cards(cards), self.path, table.notation)
+            read = cards_in(text, self.path, table.notation)
+            self._checked = Table(text, read, table.notation)
         except ConfigError as e:
             return [_fault(problem) for problem in e.problems]
         return []
+
+    def check(self, table: Table, cards: Sequence[CardEntry]) -> None:
+        """Raise Declined if the table would be wrong with these entries."""
+        if faults := self.faults(table, cards):
+            raise Declined("wrong", "; ".join(map(str, faults)))
 
     def save(self, table: Table, cards: Sequence[CardEntry], changes: Sequence[Change]) -> str:
         """Write these entries in place of those, and have the file read again.
 
         Returns the new revision; raises Declined.
         """
-        if faults := self.faults(table, cards):
-            raise Declined("wrong", "; ".join(map(str, faults)))
+        self.check(table, cards)
         text = write_cards(cards)
+        if self._text() != table.text:  # the check took its time, and somebody may have edited it
+            raise _changed()
         try:
             mode = self.path.stat().st_mode & 0o777 if self.path.exists() else _NEW_MODE
             durable.write(self.path, text.encode(), mode=mode, backup=True)
@@ -124,7 +157,12 @@ class CardsFile:
         if len(changes) > MOST_LINES:
             log.info("badges: and %d more", len(changes) - MOST_LINES)
         self._reload()
+        self._last = self._checked
         return Table(text, [], None).revision
+
+
+def _changed() -> Declined:
+    return Declined("changed", "the table has changed meanwhile: look at it once more")
 
 
 def _fault(problem: Problem) -> Fault:

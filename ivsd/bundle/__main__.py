@@ -31,6 +31,8 @@ def main(config: Path, socket: Path) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with contextlib.suppress(OSError):  # the filter of ivsd.service refuses it
         os.nice(NICE)
+    with contextlib.suppress(OSError):  # the first that goes where memory ends (proc(5))
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     stamp = time.strftime("%Y%m%d-%H%M%S")
     made = archive(config, socket, Places(), os.environ, stamp, most_bytes=MOST_BYTES)
     print(json.dumps(answer(made.name, made.data, made.missing)), flush=True)

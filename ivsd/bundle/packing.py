@@ -36,8 +36,10 @@ What is blacked out is “…”:
 - in the configuration all comments, what ivsd does not know, and the fields of the site's template;
   line numbers are those of the file;
 - in journal, status, self-test and audit what may be the number of a badge or a PIN, but for the
-  last three places of a long one. The names of rooms, controls, devices and hosts are there, and
-  addresses.
+  last three places of a long one.
+
+What is there: the names of rooms, controls, devices and hosts, and addresses; in the journal and
+the status also the names of people, as the table of badges and VALT have them.
 {unread}"""
 _UNREAD = """
 This user may not read the following. `sudo ivsd bundle` has more to show; and a secret that could

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
+import select
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from ivsd import __version__
 from ivsd.cli import asking, checking, service, trying
@@ -19,6 +22,27 @@ from ivsd.cli.exit_codes import ExitCode
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code (see `ivsd.cli.exit_codes`)."""
+    try:
+        try:
+            return _run(argv)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here, or Python itself would complain when it ends
+    except BrokenPipeError:
+        if not _is_unread(sys.stdout):
+            raise  # it was another pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to write
+        return ExitCode.CLOSED_PIPE
+
+
+def _is_unread(stream: TextIO) -> bool:
+    """Whether it is a pipe, and whoever has read from it has ended."""
+    poll = select.poll()
+    poll.register(stream, 0)
+    return any(happened & select.POLLERR for _, happened in poll.poll(0))
+
+
+def _run(argv: Sequence[str] | None) -> int:
     args = parser().parse_args(argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -76,13 +76,14 @@ def add_to(commands: Commands) -> None:
         examples=("sudo ivsd badge", "ivsd badge --typed site.yaml"),
         codes={
             ExitCode.DONE: "it was shown",
-            ExitCode.NOT_DONE: "no badge came",
+            ExitCode.NOT_DONE: "no badge came, or none was shown",
             ExitCode.USAGE: UNUSABLE,
             **FROM_DAEMON,
             ExitCode.INTERRUPTED: "Ctrl-C",
         },
     )
     takes_file(badge)
+    takes_json(badge)
     badge.add_argument(
         "--typed", action="store_true", help="the reader types into this terminal, at any computer"
     )
@@ -114,4 +115,4 @@ def _devices(args: argparse.Namespace) -> int:
 def _badge(args: argparse.Namespace) -> int:
     from ivsd.badge import badge
 
-    return badge(args.file, args.socket, typed=args.typed)
+    return badge(args.file, args.socket, typed=args.typed, as_json=args.json)

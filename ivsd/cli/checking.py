@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +95,7 @@ def add_to(commands: Commands) -> None:
         codes={ExitCode.DONE: "it was written", ExitCode.NOT_DONE: "it was not"},
     )
     takes_config(bundle, CONFIG, "the ivsd.yaml of this box")
+    takes_json(bundle)
     takes_socket(bundle)
     bundle.add_argument(
         "-o", "--output", type=Path, metavar="FILE",
@@ -106,7 +107,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from ivsd.appliance.settings import DEFAULT_STATE
+    from ivsd.appliance.settings import DEFAULT_CONFIG, DEFAULT_STATE
     from ivsd.config import ConfigError, password
 
     config, _, problems = _read(args.file)
@@ -119,50 +120,45 @@ def _check(args: argparse.Namespace) -> int:
     if args.json:
         _print_json(args.file, problems, {"names_password": names_password})
     elif problems:
-        print(ConfigError(problems))
+        _print_problems(problems)
     else:
         print(f"{args.file}: all right")
         if not names_password:
             print(
-                f"It holds no password: one that was moved to {DEFAULT_STATE}, or the systemd "
-                "credential valt-password, must bring it."
+                f"It holds no password: as {DEFAULT_CONFIG} it needs one that was moved to "
+                f"{DEFAULT_STATE}, or the systemd credential valt-password."
             )
     return ExitCode.NOT_DONE if problems else ExitCode.DONE
 
 
 def _explain(args: argparse.Namespace) -> int:
-    from ivsd.config import ConfigError, salvage
-    from ivsd.controller.explain import explain
+    from ivsd.appliance.status_command import printable
+    from ivsd.config import salvage
+    from ivsd.controller.explain import explain, meanings
     from ivsd.rules import rules_of
 
     # What is wrong elsewhere (no password here, perhaps) does not change what presses mean.
     decisive = ("", "controls", "recording", "cards")
     _, cards, problems = _read(args.file)
     concerned = [problem for problem in problems if problem.key.split(".")[0] in decisive]
-    lines: list[str] = []
-    if not concerned:
-        parts = salvage(args.file)
-        lines = list(explain(rules_of(parts.controls, parts.recording, parts.badges, cards)))
+    if concerned:
+        if args.json:
+            _print_json(args.file, concerned, {"inputs": []})
+        else:
+            _print_problems(concerned)
+        return ExitCode.USAGE
+    parts = salvage(args.file)
+    rules = rules_of(parts.controls, parts.recording, parts.badges, cards)
     if args.json:
-        _print_json(args.file, concerned, {"inputs": list(_as_data(lines))})
+        inputs = [
+            {"input": name, "does": {state: does for does in told for state in told[does]}}
+            for name, told in meanings(rules)
+        ]
+        _print_json(args.file, [], {"inputs": inputs})
     else:
-        print(ConfigError(concerned) if concerned else "\n".join(lines))
-    return ExitCode.USAGE if concerned else ExitCode.DONE
-
-
-def _as_data(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Yield what `explain` says as {"input": ..., "does": {state: meaning}}."""
-    found: dict[str, Any] = {}
-    for line in lines:
-        if not line.startswith(" "):
-            if found:
-                yield found
-            found = {"input": line.removesuffix(":"), "does": {}}
-            continue
-        states, _, meaning = line.strip().partition(": ")
-        found["does"] |= dict.fromkeys(states.split(", "), meaning)
-    if found:
-        yield found
+        for line in explain(rules):
+            print(printable(line))
+    return ExitCode.DONE
 
 
 def _read(path: Path) -> tuple[Config | None, list[CardEntry], list[Problem]]:
@@ -181,6 +177,13 @@ def _read(path: Path) -> tuple[Config | None, list[CardEntry], list[Problem]]:
     except ConfigError as e:
         problems += e.problems
     return config, cards, problems
+
+
+def _print_problems(problems: Iterable[Problem]) -> None:
+    from ivsd.appliance.status_command import printable
+
+    for problem in problems:
+        print(printable(str(problem)))
 
 
 def _print_json(path: Path, problems: Iterable[Problem], more: dict[str, Any]) -> None:
@@ -207,4 +210,4 @@ def _doctor(args: argparse.Namespace) -> int:
 def _bundle(args: argparse.Namespace) -> int:
     from ivsd.bundle import bundle
 
-    return bundle(args.config, args.socket, args.output)
+    return bundle(args.config, args.socket, args.output, as_json=args.json)

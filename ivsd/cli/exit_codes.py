@@ -14,7 +14,8 @@ class ExitCode(IntEnum):
     NO_DAEMON = 3
     NOT_TOLD = 4
     INTERRUPTED = 130
-    """128 and the number of the signal, as a shell has it."""
+    CLOSED_PIPE = 141
+    """Both are 128 and the number of the signal, as a shell has it."""
 
 
 MEANINGS: dict[ExitCode, str] = {
@@ -24,5 +25,6 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.NO_DAEMON: "no daemon answers",
     ExitCode.NOT_TOLD: "the daemon does not answer you: no right, or it is busy",
     ExitCode.INTERRUPTED: "Ctrl-C",
+    ExitCode.CLOSED_PIPE: "who reads the output has ended, as head does",
 }
 """What they mean in general. Each command's help says what those mean that it ends with."""

@@ -47,7 +47,7 @@ def load_cards(path: Path, valt: Writing | None = None) -> list[CardEntry]:
             checked.complain(f"{at}.number", text)
         _check_card(checked, at, card)
     checked.problems = [
-        replace(problem, key=_masked_key(problem.key), text=_masked(problem.text))
+        replace(problem, key=_masked_key(problem.key), text=masked(problem.text))
         for problem in checked.problems
     ]
     checked.raise_if_wrong()
@@ -68,13 +68,13 @@ def _misses(number: Secret, form: Form) -> bool:
 def _masked_key(key: str) -> str:
     table, *more = key.split(".", 2)
     entry = more[:1]  # which of the entries it is: that may be shown
-    rest = [re.sub(r"\b[0-9A-F]{4,}\b", "…", _masked(name)) for name in more[1:]]
-    return ".".join([_masked(table), *entry, *rest])
+    rest = [re.sub(r"\b[0-9A-F]{4,}\b", "…", masked(name)) for name in more[1:]]
+    return ".".join([masked(table), *entry, *rest])
 
 
-def _masked(text: str) -> str:
+def masked(text: str) -> str:
     """Take out what may be the number of a badge that stands in the wrong place."""
-    number = r"\b(?=[0-9A-F :.-]*[0-9])[0-9A-F]{2}[0-9A-F :.-]*[0-9A-F]{2}\b"
+    number = r"\b(?=[0-9A-F,:;/ .-]*[0-9])[0-9A-F]{2}[0-9A-F,:;/ .-]*[0-9A-F]{2}\b"
     return re.sub(number, "…", text, flags=re.IGNORECASE)
 
 

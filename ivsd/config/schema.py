@@ -60,9 +60,13 @@ def _marker_colour(colour: str) -> str | None:
 
 
 def _card_number(number: Secret) -> str | None:
-    if re.fullmatch(r"[0-9A-F,]+", number.reveal()):
+    if re.fullmatch("[0-9A-F]([0-9A-F,:;/ -]*[0-9A-F])?", number.reveal()):
         return None
-    return "has other signs than digits and the capital letters A to F: no reader types it"
+    # What a reader may deliver where its notation is not set: see ivsd.inputs.frames.
+    return (
+        "has other signs than digits and the letters A to F, with , : ; / - or spaces between "
+        "them: if the reader types it so, set its notation, keymap, prefix or suffix in ivsd.yaml"
+    )
 
 
 def _device_id(text: str) -> str | None:

@@ -49,18 +49,28 @@ _AFTER: dict[Action | None, RoomState] = {
 }
 
 
-def explain(rules: Rules) -> Iterator[str]:
-    """Yield a paragraph for each control and gesture, one line for each state of the room."""
+ByState = dict[str, list[str]]
+"""What an input does -> the states of the room in which it does that."""
+
+
+def meanings(rules: Rules) -> Iterator[tuple[str, ByState]]:
+    """Yield each input, a control with its gesture or a badge, with what it does."""
     for control, bound in rules.controls.items():
         for gesture, bindings in bound.actions.items():
-            yield f"{control}, {_way(gesture, bound)}:"
-            yield from _by_state(bindings, gesture, rules)
+            yield f"{control}, {_way(gesture, bound)}", _by_state(bindings, gesture, rules)
     for number, card in rules.cards.items():
         if card.actions != STRANGER.actions:
-            yield f"badge “{card.name or number.tail()}”:"
-            yield from _by_state(card.actions, None, rules)
-    yield "any other badge, or PIN:" if rules.cards else "badge or PIN:"
-    yield from _by_state(STRANGER.actions, None, rules)
+            yield f"badge “{card.name or number.tail()}”", _by_state(card.actions, None, rules)
+    others = "any other badge, or PIN" if rules.cards else "badge or PIN"
+    yield others, _by_state(STRANGER.actions, None, rules)
+
+
+def explain(rules: Rules) -> Iterator[str]:
+    """Yield a paragraph for each control and gesture, one line for each meaning."""
+    for name, by_state in meanings(rules):
+        yield f"{name}:"
+        for meaning, states in by_state.items():
+            yield f"  {', '.join(states)}: {meaning}"
 
 
 def in_short(bound: ControlRules) -> str:
@@ -79,11 +89,9 @@ def _in_short(binding: Binding) -> str:
     return _IN_SHORT[binding.action]
 
 
-def _by_state(
-    bindings: tuple[Binding, ...], gesture: Gesture | None, rules: Rules
-) -> Iterator[str]:
-    """Yield a line for each state, those with the same meaning together."""
-    meanings: dict[str, list[str]] = {}
+def _by_state(bindings: tuple[Binding, ...], gesture: Gesture | None, rules: Rules) -> ByState:
+    """Put the states with the same meaning together."""
+    found: ByState = {}
     for state in STATES:
         told: list[str] = []
         now: RoomState = state
@@ -93,9 +101,8 @@ def _by_state(
             if told[-1].startswith("refused"):
                 break  # and what follows is not done
             now = _AFTER.get(_verb(binding, now), now)
-        meanings.setdefault("; then ".join(told), []).append(state)
-    for meaning, states in meanings.items():
-        yield f"  {', '.join(states)}: {meaning}"
+        found.setdefault("; then ".join(told), []).append(state)
+    return found
 
 
 def _verb(binding: Binding, state: RoomState) -> Action | None:

@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ivsd.appliance.settings import is_the_services
 from ivsd.config import CARDS, Config, ConfigError, Problem, load, load_cards_beside
 from ivsd.config.checker import read
 from ivsd.config.web import load_web
 from ivsd.doctor.box import Box
-from ivsd.doctor.finding import Area, Finding, hidden_from_us, wrong
+from ivsd.doctor.finding import Area, Finding, hidden_from_us, quoted_in, wrong
 from ivsd.doctor.server import Way
 
 WEB = "web.yaml"
@@ -47,7 +48,9 @@ def _file(box: Box, path: Path, check: Callable[[], object]) -> Iterator[Finding
         check()
     except ConfigError as e:
         for problem in e.problems:
-            yield wrong(Area.CONFIG, str(problem), _advice(box, path, problem))
+            name = problem.key.rpartition(".")[2]  # which may be a value at the wrong place
+            quotes = (name, *quoted_in(problem.text))
+            yield wrong(Area.CONFIG, str(problem), _advice(box, path, problem), *quotes)
     else:
         yield Finding(Area.CONFIG, True, f"{path}: all right")
 
@@ -72,10 +75,12 @@ def _is_forbidden(path: Path) -> bool:
 def _no_password(box: Box, way: Way) -> Finding:
     """Say why there is none; what lies in the daemon's own folder only root may see."""
     problem = next(one for one in way.problems if not one.key.startswith("room"))
-    if os.path.exists(box.state) and not os.access(box.state, os.X_OK):
+    is_own = is_the_services(box.config)
+    if is_own and os.path.exists(box.state) and not os.access(box.state, os.X_OK):
         return hidden_from_us(Area.CONFIG, f"this user can find no password: {problem}")
+    by_page = "type it at the page Set-up, or " if is_own else ""
     advice = (
-        "Give the password of the VALT account: type it at the page Set-up, or put it into a file "
-        "that valt.password_file of ivsd.yaml names."
+        f"Give the password of the VALT account: {by_page}put it into a file that "
+        f"valt.password_file of {'ivsd.yaml' if is_own else box.config} names."
     )
     return wrong(Area.CONFIG, str(problem), advice)

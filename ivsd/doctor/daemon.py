@@ -14,7 +14,7 @@ from ivsd.appliance.status import Status
 from ivsd.appliance.status_words import duration, link_state
 from ivsd.doctor import systemd
 from ivsd.doctor.box import Box
-from ivsd.doctor.finding import Area, Finding, hidden_from_us, wrong
+from ivsd.doctor.finding import Area, Finding, hidden_from_us, quoting, wrong
 from ivsd.doctor.systemd import RESET, SERVICE, WEB, NoSystemd, Unit
 
 ANEW = "sudo systemctl restart ivsd"
@@ -103,10 +103,10 @@ def _answer(box: Box, daemon: Daemon) -> Iterator[Finding]:
     if refusal.code == "no_permission":
         yield hidden_from_us(Area.SERVICE, text)
     elif refusal.code == "busy":
-        yield Finding(Area.SERVICE, None, text)
+        yield quoting(Area.SERVICE, None, text, text)
     elif refusal.code != "no_daemon":
         advice = f"Start it anew: {ANEW}. If that comes back, send support a bundle: {BUNDLE}"
-        yield wrong(Area.SERVICE, text, advice)
+        yield wrong(Area.SERVICE, text, advice, text)
     elif unit.is_well:
         advice = f"See why it has no control socket: {JOURNAL}; then {ANEW}"
         yield wrong(Area.SERVICE, f"ivsd runs, but {text}", advice)
@@ -121,12 +121,13 @@ def _told(box: Box, daemon: Daemon, status: Status, *, is_config_right: bool) ->
     running = f"ivsd {status.version} runs for {duration(status.uptime_s)}"
     if status.version != __version__:
         text = f"{running}, and {__version__} is installed"
-        yield wrong(Area.SERVICE, text, f"Start the installed one: {ANEW}")
+        advice = f"Start the installed one: {ANEW}"
+        yield wrong(Area.SERVICE, text, advice, status.version)
     else:
         yield Finding(Area.SERVICE, True, f"{running} and answers")
     if not daemon.is_about(box):
         text = f"it runs with {status.config.file}: what it says of devices and lamps is about that"
-        yield Finding(Area.SERVICE, None, text)
+        yield quoting(Area.SERVICE, None, text, status.config.file)
     elif status.config.problems or not status.config.loaded:
         goes_on = "with the one from before" if status.config.loaded else "without one"
         text = f"it finds its configuration wrong, and goes on {goes_on}"
@@ -136,7 +137,7 @@ def _told(box: Box, daemon: Daemon, status: Status, *, is_config_right: bool) ->
             yield Finding(Area.SERVICE, None, text)
     if status.outbox.problem:
         advice = f"Mend disk and rights first, if they are below; then {ANEW}"
-        yield wrong(Area.SERVICE, status.outbox.problem, advice)
+        yield wrong(Area.SERVICE, status.outbox.problem, advice, status.outbox.problem)
     elif status.outbox.waiting:
         text = f"{status.outbox.waiting} markers wait for the server"
         yield Finding(Area.SERVICE, None, text)
@@ -178,13 +179,14 @@ def link(box: Box, daemon: Daemon, *, is_way_right: bool) -> Iterator[Finding]:
     if status is None or not status.config.loaded or not daemon.is_about(box):
         return
     text = f"ivsd itself: {link_state(status)}"
+    quotes = (status.link.why, status.link.server_version)
     if status.link.up:
-        yield Finding(Area.SERVER, True, text)
+        yield quoting(Area.SERVER, True, text, *quotes)
     elif is_way_right:
         advice = (
             f"Wait for a minute and look again: ivsd status. If ivsd does not find what was found "
             f"from here, start it anew: {ANEW}; if that does not help: {BUNDLE}"
         )
-        yield wrong(Area.SERVER, text, advice)
+        yield wrong(Area.SERVER, text, advice, *quotes)
     else:
-        yield Finding(Area.SERVER, None, text)
+        yield quoting(Area.SERVER, None, text, *quotes)

@@ -11,7 +11,7 @@ from functools import partial
 
 from ivsd.config import Salvaged
 from ivsd.doctor.daemon import Daemon
-from ivsd.doctor.finding import Area, Finding, hidden_from_us, wrong
+from ivsd.doctor.finding import Area, Finding, hidden_from_us, quoting, wrong
 from ivsd.hardware import Hardware, switch_off
 from ivsd.inputs.source import DeviceProblem, Source
 
@@ -26,7 +26,7 @@ def findings(daemon: Daemon, parts: Salvaged, hardware: Hardware) -> Iterator[Fi
     if status is not None:
         for device in status.devices:
             if device.ready:
-                yield Finding(Area.DEVICES, True, f"{device.name}: ready")
+                yield quoting(Area.DEVICES, True, f"{device.name}: ready", device.name)
             else:
                 yield _missing(device.problem)
         if not status.devices:
@@ -40,14 +40,14 @@ def findings(daemon: Daemon, parts: Salvaged, hardware: Hardware) -> Iterator[Fi
 
 def _missing(problem: str) -> Finding:
     advice = f"Mend this (sudo ivsd devices shows what is there): {problem}"
-    return wrong(Area.DEVICES, problem, advice)
+    return wrong(Area.DEVICES, problem, advice, problem)
 
 
 def _refused(problem: str) -> Finding:
     """Tell of a device that we could not open; only root is refused nothing that ivsd has."""
     if os.geteuid() == 0:
         return _missing(problem)
-    return hidden_from_us(Area.DEVICES, f"as this user sees it, {problem}")
+    return hidden_from_us(Area.DEVICES, f"as this user sees it, {problem}", problem)
 
 
 def _none() -> Finding:
@@ -72,7 +72,7 @@ def _opened(parts: Salvaged, hardware: Hardware) -> Iterator[Finding]:
         for problem in problems:
             yield _refused(f"{kind}{problem}")
         if not problems:
-            yield Finding(Area.DEVICES, True, f"{kind}{name}: there")
+            yield quoting(Area.DEVICES, True, f"{kind}{name}: there", name)
     if not looks:
         yield _none()
 

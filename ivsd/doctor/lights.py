@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -15,7 +16,7 @@ from ivsd.config.schema import LampConfig, LampKind, Lights
 from ivsd.doctor.box import Box
 from ivsd.doctor.colours import channels, dark, judge
 from ivsd.doctor.daemon import Daemon
-from ivsd.doctor.finding import Area, Finding, hidden_from_us
+from ivsd.doctor.finding import Area, Finding, hidden_from_us, quoting
 from ivsd.hardware import Hardware
 from ivsd.outputs.lamp import Colour, LampProblem
 from ivsd.outputs.player import blinking
@@ -79,13 +80,14 @@ def _tried(lamp: LampConfig, hands: AbstractContextManager[Blink], person: Perso
     """Try one lamp; what is wrong with its device is a finding of the devices already."""
     try:
         with hands as blink:
-            return _look(lamp, blink, person)
+            return replace(_look(lamp, blink, person), quotes=(lamp.name,))
     except LampProblem as e:
-        return Finding(Area.LIGHTS, None, f"not tried: lamp {e}")
+        return quoting(Area.LIGHTS, None, f"not tried: lamp {e}", str(e))
     except ControlError as e:
         if e.code == "not_allowed":
-            return hidden_from_us(Area.LIGHTS, f"not tried: {e}")
-        return Finding(Area.LIGHTS, None, f"the lamp “{lamp.name}” was not tried: {e}")
+            return hidden_from_us(Area.LIGHTS, f"not tried: {e}", str(e))
+        text = f"the lamp “{lamp.name}” was not tried: {e}"
+        return quoting(Area.LIGHTS, None, text, lamp.name, str(e))
 
 
 # -- whose hands ---------------------------------------------------------------------------------

@@ -6,23 +6,29 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fnmatch import filter as filter_names
 from pathlib import Path
 
 from ivsd.appliance.control import WEB_USER
+from ivsd.appliance.factory.places import OUTBOX, WEB_STATE
+from ivsd.appliance.settings import LAST_GOOD
+from ivsd.badge_table.seen import FILE as SEEN
 from ivsd.config import CARDS, Salvaged
 from ivsd.config.password import CREDENTIAL
 from ivsd.doctor.box import Box
 from ivsd.doctor.finding import Area, Finding, hidden_from_us, wrong
 from ivsd.doctor.server import Way
+from ivsd.outputs.led_class import LEDS
 
 USER = "ivsd"
-GROUPS = ("input", "gpio")
+GROUPS = ("input", "gpio", "systemd-journal")
 """What ivsd.service gives the daemon beside its own groups (SupplementaryGroups=)."""
 
 READ, WRITE, ENTER = 4, 2, 1
+LED_FILES = ("brightness", "multi_intensity")
 TMPFILES = "sudo systemd-tmpfiles --create /etc/tmpfiles.d/ivsd.conf"
 SYSUSERS = "sudo systemd-sysusers /etc/sysusers.d/ivsd.conf"
 
@@ -83,7 +89,7 @@ def findings(
             gids.add(grp.getgrnam(name).gr_gid)
         except KeyError:
             text = f"there is no group {name}, without which the service does not start"
-            yield wrong(Area.PERMISSIONS, text, f"Make the group: {SYSUSERS}")
+            yield wrong(Area.PERMISSIONS, text, "Make the group: sudo systemd-sysusers")
     user = Account(user.name, user.uid, frozenset(gids))
     if box.is_service:
         yield from _files(box, way, user)
@@ -108,8 +114,11 @@ def _files(box: Box, way: Way, user: Account) -> Iterator[Finding]:
         yield from _usable(user, READ, secret, root, mend)
         yield from _kept(secret, root)
     yield from _usable(user, READ | WRITE | ENTER, box.state, root, TMPFILES)
-    for path in (box.config, cards, box.state / CREDENTIAL):
+    for path in (box.config, cards, *_backups(box), *_of_the_daemon(box), *_of_the_pages(box)):
         yield from _kept(path, root)
+    for path in _in(folder / "tls"):
+        # The pages read their key and certificate, as members of the group.
+        yield from _kept(path, root, f"sudo chgrp ivsd {path}; sudo chmod 640 {path}")
     web = account_of(WEB_USER)
     if web is not None:
         mend = (
@@ -131,12 +140,36 @@ def _usable(user: Account, rights: int, path: Path, root: Path, mend: str) -> It
             yield wrong(Area.PERMISSIONS, text, f"Let {user.name} {verb} {path}: {mend}")
 
 
-def _kept(path: Path, root: Path) -> Iterator[Finding]:
-    """Say so when anybody may read what holds passwords or numbers of badges."""
+def _backups(box: Box) -> list[Path]:
+    return [box.config.with_name(f"{name}.bak") for name in (box.config.name, CARDS)]
+
+
+def _of_the_daemon(box: Box) -> list[Path]:
+    """Return what it keeps: password, configuration, numbers of badges, markers with names."""
+    return [box.state / name for name in (CREDENTIAL, LAST_GOOD, SEEN, OUTBOX)]
+
+
+def _of_the_pages(box: Box) -> list[Path]:
+    """Return the folder of the pages, and what is in it as far as we may look."""
+    folder = box.places.at(WEB_STATE)
+    return [folder, *_in(folder)]
+
+
+def _in(folder: Path) -> list[Path]:
+    """Return what is in a folder; nothing where it is not there, or hidden from us."""
+    try:
+        return [folder / name for name in sorted(os.listdir(folder))]
+    except OSError:
+        return []
+
+
+def _kept(path: Path, root: Path, mend: str = "") -> Iterator[Finding]:
+    """Say so when anybody may read what holds passwords, keys or numbers of badges."""
     with suppress(FileNotFoundError):
         if ANYBODY.may(READ, path, root):
             text = f"anybody on this machine may read {path}"
-            yield wrong(Area.PERMISSIONS, text, f"Keep it for ivsd: sudo chmod o= {path}")
+            mend = mend or f"sudo chmod o= {path}"
+            yield wrong(Area.PERMISSIONS, text, f"Keep it for ivsd: {mend}")
 
 
 # -- devices -------------------------------------------------------------------------------------
@@ -152,17 +185,26 @@ def _nodes(box: Box, parts: Salvaged, user: Account) -> Iterator[Finding]:
     if inputs.buttons or inputs.wiegand or held or any(lamp.lines for lamp in lamps):
         paths = sorted(dev.glob("gpiochip*"))
         yield from _openable(user, READ | WRITE, paths, box, "gpio", "--subsystem-match=gpio")
+    wanted = [device for lamp in lamps for device in lamp.devices]
+    yield from _leds(user, _files_of_leds(box.places.at(str(LEDS)), wanted), box)
+
+
+def _files_of_leds(folder: Path, wanted: Iterable[str]) -> list[Path]:
+    """Return the files by which the kernel's LEDs of these names or patterns are lit."""
+    there = [led.name for led in _in(folder)]
+    names = dict.fromkeys(name for one in wanted for name in _fitting(there, one))
+    files = [folder / name / file for name in names for file in LED_FILES]
+    return [file for file in files if file.exists()]
+
+
+def _fitting(names: list[str], wanted: str) -> list[str]:
+    return [wanted] if wanted in names else filter_names(names, wanted)
 
 
 def _openable(
     user: Account, rights: int, paths: list[Path], box: Box, group: str, match: str
 ) -> Iterator[Finding]:
-    forbidden = []
-    for path in paths:
-        with suppress(FileNotFoundError):  # unplugged while we look
-            if user.may(rights, path, box.places.root) is False:
-                forbidden.append(str(path))
-    if forbidden:
+    if forbidden := _forbidden(user, rights, paths, box):
         text = f"{user.name} may not open {', '.join(forbidden)}"
         advice = (
             f"Give these devices to the group {group}, mode 0660: sudo udevadm control --reload; "
@@ -172,3 +214,26 @@ def _openable(
     elif paths:
         kind = "event devices" if group == "input" else "GPIO chips"
         yield Finding(Area.PERMISSIONS, True, f"{user.name} may open all {len(paths)} {kind}")
+
+
+def _leds(user: Account, paths: list[Path], box: Box) -> Iterator[Finding]:
+    if forbidden := _forbidden(user, WRITE, paths, box):
+        text = f"{user.name} may not write {', '.join(forbidden)}"
+        advice = (
+            "Let the group gpio write the files of the LEDs: sudo udevadm control --reload; sudo "
+            "udevadm trigger --action=change --subsystem-match=leds; then sudo systemctl restart "
+            "ivsd"
+        )
+        yield wrong(Area.PERMISSIONS, text, advice)
+    elif paths:
+        yield Finding(Area.PERMISSIONS, True, f"{user.name} may write the files of its LEDs")
+
+
+def _forbidden(user: Account, rights: int, paths: Iterable[Path], box: Box) -> list[str]:
+    """Return what the user may not use."""
+    found = []
+    for path in paths:
+        with suppress(FileNotFoundError):  # unplugged while we look
+            if user.may(rights, path, box.places.root) is False:
+                found.append(str(path))
+    return found

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ivsd.appliance.settings import DEFAULT_STATE, service_credentials
-from ivsd.config import ConfigError, Problem, password, trust
+from ivsd.appliance.settings import DEFAULT_STATE, password_for
+from ivsd.config import ConfigError, Problem, trust
 from ivsd.config.checker import Checked, read
 from ivsd.config.schema import Config, Inputs, Role, Valt
-from ivsd.doctor.finding import Area, Finding
+from ivsd.doctor.finding import Area, Finding, quoted_in
 from ivsd.valt.model import Secret
 from ivsd.valt.probe import probe
 from ivsd.valt.probing.findings import Finding as Tried
@@ -32,7 +32,7 @@ class Way:
 
     @classmethod
     def of(cls, path: Path, state: Path = DEFAULT_STATE) -> Way:
-        """Read it, with the password from wherever the service has it; never raises."""
+        """Read it, with the password that a command may take for this file; never raises."""
         checked = read(path, Config)
         valt: Valt | None = checked.sections.get("valt")
         problems = sorted(set(_concerned(checked, "valt", "")))
@@ -43,7 +43,7 @@ class Way:
         secret: Secret | None = None
         try:
             config = Config(valt=valt, room=room or "")
-            secret = password(config, path, state, service_credentials(path))
+            secret = password_for(config, path, state)
         except ConfigError as e:
             problems += e.problems
         return cls(path, valt, room, secret, _reads_badges(checked), problems)
@@ -75,7 +75,8 @@ def findings(way: Way) -> Iterator[Finding]:
             tried = replace(tried, ok=None)  # the configuration's finding says what to do
         advice = tried.advice if tried.ok is False else ""
         step = tried.step.value.replace("_", "-")
-        yield Finding(Area.SERVER, tried.ok, f"{step}: {tried.text}", advice)
+        quotes = quoted_in(tried.text, advice)
+        yield Finding(Area.SERVER, tried.ok, f"{step}: {tried.text}", advice, quotes=quotes)
 
 
 def _concerned(checked: Checked[Config], *sections: str) -> list[Problem]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from ivsd.appliance.settings import salvage_beside
@@ -19,7 +18,7 @@ from ivsd.doctor.systemd import SERVICE
 from ivsd.hardware import Hardware, RealHardware
 
 SHORTEST_SECRET = 4
-"""A shorter one would black out all: it stands in half of all words."""
+"""A shorter one stands in half of all words, and is not looked for."""
 
 
 def findings(config: Path, socket: Path) -> Iterator[Finding]:
@@ -32,7 +31,7 @@ def walk(box: Box, person: Person | None, hardware: Hardware | None = None) -> I
     way = Way.of(box.config, box.state)
     password = way.secret.reveal() if way.secret is not None else ""
     for finding in _all(box, way, person, hardware or RealHardware()):
-        yield _without(finding, password)
+        yield finding.without(password) if len(password) >= SHORTEST_SECRET else finding
 
 
 def _all(box: Box, way: Way, person: Person | None, hardware: Hardware) -> Iterator[Finding]:
@@ -70,11 +69,3 @@ def _sound(area: Area, found: Iterator[Finding]) -> Iterator[Finding]:
             f"a defect in ivsd itself: {type(e).__name__} in {Path(at.filename).name}:{at.lineno}"
         )
         yield wrong(area, text, f"Send support a bundle: {daemons.BUNDLE}")
-
-
-def _without(finding: Finding, password: str) -> Finding:
-    """Take the password out of whatever has quoted it."""
-    if len(password) < SHORTEST_SECRET:
-        return finding
-    text, advice = (one.replace(password, "…") for one in (finding.text, finding.advice))
-    return replace(finding, text=text, advice=advice)

@@ -139,19 +139,25 @@ def stamp_monotonic(device: evdev.InputDevice) -> None:
     fcntl.ioctl(device.fd, EVIOCSCLOCKID, struct.pack("i", time.CLOCK_MONOTONIC))
 
 
-def keys_down(device: evdev.InputDevice) -> list[tuple[str, float]]:
-    """Read which keys went down, with the moment; raises OSError when the device is gone.
+@dataclass(frozen=True, slots=True)
+class KeyMove:
+    """A key that went down or came up, and the monotonic moment."""
 
-    A key that has several names is told by its first one; "" stands for one without a name.
-    """
+    code: int
+    is_down: bool
+    at: float
+
+
+def key_moves(device: evdev.InputDevice) -> list[KeyMove]:
+    """Read which keys have moved; raises OSError when the device is gone."""
     try:
         events = list(device.read())
     except BlockingIOError:
         return []
     return [
-        (key_name(event.code), event.sec + event.usec / 1e6)
+        KeyMove(event.code, event.value == 1, event.sec + event.usec / 1e6)
         for event in events
-        if event.type == ecodes.EV_KEY and event.value == 1
+        if event.type == ecodes.EV_KEY and event.value in (0, 1)  # 2 is auto-repeat
     ]
 
 

@@ -1,6 +1,8 @@
-"""Keyboards, keypads and readers that ivsd.yaml does not name, looked at without taking them.
+"""Keyboards, keypads and readers that ivsd.yaml does not name, looked at for a short while.
 
-They are not grabbed: what is typed on them arrives where it always did, too.
+They are taken for this alone meanwhile: the number of a badge that is swiped is not typed at the
+log-in prompt of the console, and a power key does not switch the box off. The kernel gives a
+device back when it is closed, also when this program dies.
 """
 
 from __future__ import annotations
@@ -9,7 +11,14 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ivsd.inputs.event_devices import EventDevice, close, keys_down, opened, stamp_monotonic
+from ivsd.inputs.event_devices import (
+    EventDevice,
+    close,
+    key_moves,
+    key_name,
+    opened,
+    stamp_monotonic,
+)
 from ivsd.inputs.finder import FoundKey, FoundReader, Key, Row, Swipe
 from ivsd.inputs.source import DeviceProblem
 
@@ -21,8 +30,12 @@ class KeyProbe:
         self._device = device
         self._described = described
         self._row = Row()
+        self._held: set[int] = set()
+        self._is_taken = False
         with contextlib.suppress(OSError):  # gone: the first read says so
             stamp_monotonic(device)
+            self._held = set(device.active_keys())
+            self._take()
 
     def fileno(self) -> int:
         """Return the device's descriptor."""
@@ -31,9 +44,13 @@ class KeyProbe:
     def read(self) -> FoundKey | FoundReader | None:
         """Take the keys that are waiting; raises DeviceProblem when the device is gone."""
         try:
-            for name, at in keys_down(self._device):
-                if found := self._found(self._row.key(name, at)):
+            for move in key_moves(self._device):
+                (self._held.add if move.is_down else self._held.discard)(move.code)
+                if not move.is_down:
+                    continue
+                if found := self._found(self._row.key(key_name(move.code), move.at)):
                     return found
+            self._take()
         except OSError as e:
             raise DeviceProblem(f"{self._described.path} is gone: {e.strerror}") from None
         return None
@@ -49,6 +66,14 @@ class KeyProbe:
     def close(self) -> None:
         """Give the device back."""
         close(self._device)
+
+    def _take(self) -> None:
+        """Take it for us alone once no key is down, or that key would stay down elsewhere."""
+        if self._is_taken or self._held:
+            return
+        self._is_taken = True
+        with contextlib.suppress(OSError):  # another program has it: go on without
+            self._device.grab()
 
     def _found(self, what: Key | Swipe | None) -> FoundKey | FoundReader | None:
         if isinstance(what, Key):

@@ -51,6 +51,7 @@ class Reader(threading.Thread):
         # Not epoll, which sleeps on when a GPIO chip is taken away (Linux 6.1).
         self._selector = selectors.PollSelector()
         self._open: list[Source] = []
+        self._sources = list(sources)
         self._missing: list[Source] = list(sources)
         self.devices = [source.name for source in sources]
         """What the sources are called in the events about them."""
@@ -121,7 +122,9 @@ class Reader(threading.Thread):
             self._lose(source, e)
             # Its twin, or what took its place, may be there already.
             self._retry_at = self._clock() + RETRY_S
-            self._missing.append(source)
+            # In the order of the file: what was added to it later takes no device of the first.
+            missing = [*self._missing, source]
+            self._missing = [one for one in self._sources if one in missing]
 
     def _look_again(self) -> None:
         assert self._news is not None

@@ -76,6 +76,8 @@ class _Track:
     fixture: Fixture
     frames: list[Frame] = field(default_factory=list)
     receipt: list[Frame] = field(default_factory=list)
+    gives_way: bool = False
+    """Whether what is played once is no receipt, and ends with the first news."""
     index: int = 0
     until: float = 0.0
     shown: Colour | None = None
@@ -86,17 +88,20 @@ class _Track:
         """Switch to another view; a receipt that is playing goes on."""
         frames = steady_frames(view, self.fixture)
         if new_receipt:
-            self.receipt = receipt_frames(view, self.fixture)
+            self.receipt, self.gives_way = receipt_frames(view, self.fixture), False
         elif frames == self.frames:
             return
+        elif self.gives_way:
+            self.receipt = []
         playing_receipt = bool(self.receipt) and not new_receipt
         self.frames = frames
         if not playing_receipt:
             self.index, self.until = -1, now
 
-    def play_once(self, frames: list[Frame], now: float) -> None:
-        """Show this, and then what is true by then."""
-        self.receipt, self.index, self.until = frames, -1, now
+    def blink(self, frames: list[Frame], now: float) -> None:
+        """Show this once, unless an answer to a press is shown."""
+        if not self.receipt or self.gives_way:
+            self.receipt, self.gives_way, self.index, self.until = frames, True, -1, now
 
     def advance(self, now: float) -> float | None:
         """Move to the frame of this moment; return when the next one is due, None for never."""
@@ -155,14 +160,26 @@ class Player(threading.Thread):
             self._changed.notify()
 
     def blink(self, name: str, colour: Colour) -> float | None:
-        """Let one lamp blink; return for how many seconds, None without such a lamp."""
-        if name not in {fixture.lamp.name for fixture in self.fixtures}:
+        """Let one lamp blink, until there is news; return for how many seconds.
+
+        None where there is no such lamp, or it cannot be driven.
+        """
+        if name not in {track.fixture.lamp.name for track in self._tracks if track.usable}:
             return None
         frames = blinking(colour)
         with self._changed:
             self._blinks[name] = frames
             self._changed.notify()
         return sum(seconds for _, seconds in frames)
+
+    def tells_of_a_recording(self, name: str) -> bool:
+        """Whether this lamp is a sign that is on: it may not go dark, not even for a moment."""
+        return any(
+            track.fixture.lamp.name == name
+            and track.fixture.shows == RECORDING_SIGN
+            and any(colour is not Colour.OFF for colour, _ in track.frames)
+            for track in self._tracks
+        )
 
     def stop(self, timeout_s: float) -> None:
         """Switch all lamps off and end; a lamp that hangs is left after `timeout_s`."""
@@ -192,7 +209,7 @@ class Player(threading.Thread):
                 self._receipt_no = view.receipt_no
             for track in self._tracks:
                 if frames := blinks.get(track.fixture.lamp.name):
-                    track.play_once(frames, self._clock())
+                    track.blink(frames, self._clock())
         for track in self._tracks:
             track.fixture.lamp.close()
 

@@ -49,7 +49,7 @@ class Backoff:
     def wait_s(self, address: str) -> float:
         """Tell how long nothing from there is looked at; 0.0 if it is."""
         with self._lock:
-            return self._wait_s(_who(address))
+            return self._wait_s(counted_as(address))
 
     def _wait_s(self, who: str) -> float:
         until = max(self._all.until, self._of.get(who, _Tries()).until)
@@ -57,7 +57,7 @@ class Backoff:
 
     def begin(self, address: str) -> bool:
         """Count a try; False where it must not be looked at, and then it does not count."""
-        who = _who(address)
+        who = counted_as(address)
         with self._lock:
             if self._wait_s(who) > 0.0:
                 return False
@@ -74,13 +74,13 @@ class Backoff:
     def right(self, address: str) -> None:
         """Take the try, and the wrong ones before it, back."""
         with self._lock:
-            self._of.pop(_who(address), None)
+            self._of.pop(counted_as(address), None)
             self._all = _Tries()
 
     def worth_a_line(self, address: str) -> bool:
         """Whether the journal should hear of it: once a minute of an address."""
         with self._lock:
-            tries = self._of.get(_who(address))
+            tries = self._of.get(counted_as(address))
             if tries is None or self._clock() < tries.told_at + TOLD_EVERY_S:
                 return False
             tries.told_at = self._clock()
@@ -112,7 +112,7 @@ def why_not(wait_s: float, what: str) -> str:
     return f"That is not the {what}."
 
 
-def _who(address: str) -> str:
+def counted_as(address: str) -> str:
     """Return what an address is counted as: whoever has one of IPv6 has 2**64 of them."""
     try:
         ip = ipaddress.ip_address(address)

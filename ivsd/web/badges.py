@@ -20,7 +20,6 @@ from ivsd.web.badges_file import add_file, counted
 from ivsd.web.badges_shown import (
     GONE,
     LABELS,
-    LONGEST_TEXT,
     MOST_ROWS,
     NOTHING,
     Form,
@@ -53,7 +52,7 @@ def pages(site: Site) -> Blueprint:
     swiped = Swiped(site.accounts.clock if site.accounts else time.monotonic)
 
     def draw(template: str, code: int, told: Told, **more: Any) -> Response:
-        shown = Shown(told, time.time(), request.args.get("text", "").strip()[:LONGEST_TEXT])
+        shown = Shown.of(told, time.time(), request.args.get("text", ""))
         return make_response(
             render_template(
                 template,
@@ -95,12 +94,13 @@ def pages(site: Site) -> Blueprint:
 
     def told_after(error: ControlError) -> tuple[Told, int]:
         """Read the table again after a no, and choose the code of the answer."""
-        if error.code == "wrong_file":
-            raise error
         code = CODES.get(error.code, 409)
         try:
             return site.ask("cards"), code
-        except ControlError:  # nothing that was typed is lost because ivsd is away
+        except ControlError as e:
+            if e.code == "wrong_file":
+                raise
+            # Nothing that was typed is lost because ivsd is away.
             return {**NOTHING, "revision": request.form.get("revision", "")}, code
 
     # -- looking ------------------------------------------------------------------------------
@@ -153,6 +153,8 @@ def pages(site: Site) -> Blueprint:
                 "enrol",
                 badge="" if number else badge,
                 number=number or None,
+                # It was said of the badge that was shown, not of one that is typed now.
+                sure="yes" if sent.get("sure") == "yes" and not typed else "no",
                 revision=sent.get("revision", ""),
                 **form.fields,
             )
@@ -174,7 +176,7 @@ def pages(site: Site) -> Blueprint:
             waits = None
         elif number:
             waits = swiped.keep(number, reader)
-        elif code == 503:
+        elif code == 503 or error.code == "taken":
             waits = Waiting("…", badge=badge)
         elif waits is None or waits.badge != badge:
             form = Form()

@@ -21,7 +21,7 @@ from flask import Blueprint, Response, flash, redirect, request
 from ivsd.appliance.control_client import ControlError
 from ivsd.web import access
 from ivsd.web.badges_shown import Problem, Told, wrong_in
-from ivsd.web.sessions import address
+from ivsd.web.sessions import address, drop_at_log_out
 from ivsd.web.typed import Typed
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ivsd.web.site import Site
 
 LONGEST_IMPORT = 60_000
-"""Bytes as the daemon is asked, which reads 64 KiB at most: some 1,500 badges."""
+"""Bytes as the daemon is asked, which reads 64 KiB at most: some 1,000 badges."""
 TOO_LONG = "is too long for one import: share it out over two, and do not choose “replace” then"
 NOTHING_SENT = "choose a file, or paste its text"
 BOTH_SENT = "choose a file or paste its text, not both"
@@ -74,6 +74,7 @@ def add_file(
         held = ""
         if not found["lines"]:
             held = secrets.token_urlsafe(12)
+            drop_at_log_out(looked_at)
             looked_at.keep(access.csrf_token(), (held, replace), text)
         code = 422 if found["lines"] else 200
         return show(code, told, found=found, held=held, replace=replace)

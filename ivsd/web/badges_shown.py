@@ -21,12 +21,15 @@ MOST_ROWS = 200
 LONGEST_TEXT = 100
 LABELS = {"number": "Number", "user": "VALT user", "name": "Name", "action": "What it does"}
 LIKE_ANY = "start or stop a recording, like any badge"
+AS_VALT_SAYS = "what VALT says of its number; denied if nobody there has it"
 NOBODY = "nobody: it belongs to no VALT user"
 GONE = (
     "That badge is not in the table any more, or ivsd was started anew: choose it again. Nothing "
     "was done."
 )
 
+NUMBER = re.compile("(?=.*[0-9])[0-9A-F][0-9A-F,:;/ -]{6,}[0-9A-F]", re.IGNORECASE)
+"""What may be the whole number of a badge: of a shorter one the daemon shows nothing."""
 _FIELD = "(number|user|name|action): "
 
 Told = Mapping[str, Any]
@@ -114,6 +117,15 @@ class Shown:
         found = (str(row.get(key) or "") for key in ("number", "name", "user_name", "user"))
         return any(self.text.casefold() in text.casefold() for text in found)
 
+    @classmethod
+    def of(cls, told: Told, now: float, text: str) -> Shown:
+        """Look for a number by its end, which is all that is known of one here.
+
+        So none that was typed into the field to look for somebody is told again.
+        """
+        text = text.strip()[:LONGEST_TEXT]
+        return cls(told, now, masked(text) if NUMBER.fullmatch(text) else text)
+
     def card(self, key: str) -> Told | None:
         """Find an entry of the table."""
         return next((card for card in self.told["cards"] if card["key"] == key), None)
@@ -123,11 +135,12 @@ class Shown:
         if row["seen_at"] is None:
             return "not known"
         reader = f" at “{row['seen_at_reader']}”" if row["seen_at_reader"] else ""
-        return f"{words.duration(self.now - row['seen_at'])} ago{reader}"
+        return f"{words.duration(max(0.0, self.now - row['seen_at']))} ago{reader}"
 
     def does(self, card: Told) -> str:
         """Say what a badge of the table does."""
-        return does(card["action"] or "")
+        is_looked_up = card["user"] is None and not card["action"]
+        return AS_VALT_SAYS if is_looked_up else does(card["action"] or "")
 
     def users(self, chosen: str) -> dict[str, str]:
         """List whom a badge can belong to, by id, so that `chosen` is one of them."""

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 from ivsd.web import access
 from ivsd.web.badges_shown import Told, masked
+from ivsd.web.sessions import drop_at_log_out
 from ivsd.web.typed import Typed
 
 LAPSED = (
-    "the badge that was swiped is not kept any more: 15 minutes are over, or another one was "
-    "swiped. Swipe it once more"
+    "the number of that badge is not kept any more: 15 minutes are over, or another badge was "
+    "swiped or typed. Swipe it once more, or type its number"
 )
 NO_BADGE = "swipe the badge, or type its number"
 
@@ -41,7 +42,8 @@ class Swiped:
         self._typed = Typed(clock)
 
     def keep(self, number: str, reader: str) -> Waiting:
-        """Keep a number in place of the one before; `reader` may be ""."""
+        """Keep a number in place of the one before; `reader` is "" for one that was typed."""
+        drop_at_log_out(self._typed)
         held = secrets.token_urlsafe(12)
         self._typed.keep(access.csrf_token(), (held,), f"{reader}\n{number}")
         return Waiting(masked(number), reader, held=held)

@@ -105,6 +105,8 @@ class Draft:
         """Whether the server did not take the one that was typed."""
         self.counts_on_kept = "kept" in form
         """Whether the page has said so."""
+        self.has_lapsed = False
+        """Whether it is gone all the same: then the stored one must not be taken instead."""
         self.text = {key: _typed(key, now, form) for key, now in self.now.items()}
         self.trusts, self.pin, self.ca_file = _trust(form, self.now["valt.verify"], values)
 

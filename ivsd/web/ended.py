@@ -15,9 +15,10 @@ from pathlib import Path
 from ivsd.web import kept
 
 MOST_ENDED = 64
-"""More log-outs than that within the life of a session end all sessions."""
+"""The newest are kept. More log-outs than that within the life of a session end all sessions."""
 
 FIRST_GENERATION = "0"
+_ALL_END = "everybody has to log in again"
 _LASTS = "a log-out lasts until this service is started anew"
 
 log = logging.getLogger("ivsd.web")
@@ -27,31 +28,38 @@ class Ended:
     """Which sessions were logged out; thread-safe. To make one never raises.
 
     Each session belongs to a generation; of another one than `generation` it has ended.
+
+    `now` is the time of day. Before the newest log-out it means that the clock of this box has
+    jumped back: cookies stand once more whose log-out may be forgotten. Then all sessions end.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, now: float) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._ids: dict[str, float] = {}  # id -> when it began
+        self._ids: dict[str, float] = {}  # id -> when it was logged out, the oldest first
         self.generation = FIRST_GENERATION
         self._read()
+        if now < max(self._ids.values(), default=now):
+            log.warning("the clock of this box is behind the last log-out: %s", _ALL_END)
+            self._begin_anew()
 
     def __contains__(self, id_: str) -> bool:
         with self._lock:
             return id_ in self._ids
 
-    def add(self, id_: str, at: float, oldest: float) -> None:
-        """Remember a session that began then; those that began before `oldest` end by themselves.
+    def add(self, id_: str, now: float, oldest: float) -> None:
+        """Remember a session that ends now; those that began before `oldest` end by themselves.
 
         Where it cannot be written that is told, and it is remembered until a restart.
         """
         with self._writing:
             with self._lock:
-                self._ids = {key: began for key, began in self._ids.items() if began > oldest}
-                self._ids[id_] = at
-                if len(self._ids) > MOST_ENDED:  # rather all of them than one of these again
-                    self._begin_anew()
+                self._ids[id_] = now
+                if len(self._ids) > MOST_ENDED:
+                    first = next(iter(self._ids))
+                    if self._ids.pop(first) > oldest:  # rather all end than this one stands again
+                        self._begin_anew()
                 held = {"generation": self.generation, "ended": self._ids}
                 text = json.dumps(held, separators=(",", ":"))
             try:
@@ -66,7 +74,7 @@ class Ended:
             return
         except (OSError, ValueError) as e:
             # Never taken for "nobody has logged out".
-            log.error("%s cannot be read (%s): everybody has to log in again", self._path, e)
+            log.error("%s cannot be read (%s): %s", self._path, e, _ALL_END)
             self._begin_anew()
 
     def _take(self, data: bytes) -> None:
@@ -77,7 +85,7 @@ class Ended:
             raise ValueError("it is no JSON") from None
         match found:
             case {"generation": str(generation), "ended": dict(ids), **rest} if not rest:
-                if all(isinstance(began, float | int) for began in ids.values()):
+                if all(isinstance(at, float | int) for at in ids.values()):
                     self.generation, self._ids = generation, ids
                     return
         raise ValueError("it holds no log-outs")

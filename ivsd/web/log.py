@@ -40,6 +40,7 @@ KINDS = {
     "ignored": "ignored",
 }
 LONGEST_TEXT = 100
+LONGEST_LACKING = 400
 
 BUNDLE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}\.tar\.gz")
 CAME, CAME_FOR_S = "ivsd-bundle", 60
@@ -95,13 +96,14 @@ def fragments(env: Environment, status: Status, wanted: Wanted) -> dict[str, str
     return {"faults": made.faulty().strip(), "rows": made.rows().strip()}
 
 
-def _read(bundle: dict[str, Any]) -> tuple[str, bytes]:
-    """Return name and bytes of the daemon's bundle; raises ControlError."""
+def _read(bundle: dict[str, Any]) -> tuple[str, bytes, str]:
+    """Return name and bytes of the daemon's bundle, and what it lacks; raises ControlError."""
     try:
         name, data = bundle["name"], base64.b64decode(bundle["data"], validate=True)
+        lacking = ", ".join(line.partition(": ")[0] for line in bundle["without"])
         if BUNDLE_NAME.fullmatch(name):
-            return name, data
-    except (KeyError, TypeError, ValueError):
+            return name, data, lacking[:LONGEST_LACKING]  # a cookie carries it
+    except (AttributeError, KeyError, TypeError, ValueError):
         pass
     raise ControlError("bad_answer", "what ivsd has answered is no bundle")
 
@@ -130,11 +132,13 @@ def pages(site: Site) -> Blueprint:
         if site.demo is not None:
             abort(404)
         try:
-            name, data = _read(site.ask("bundle"))
+            name, data, lacking = _read(site.ask("bundle"))
         except ControlError as e:
             flash(f"There is nothing to download: {e}", "failed")
             return redirect("/log#bundle", 303)
         log.info("bundle by page: %s, %d kB", name, len(data) // 1000)
+        if lacking:  # the next page says it: this answer is the file
+            flash(f"The bundle {name} is without {lacking}: README.txt in it says why.", "quiet")
         reply = Response(data, mimetype="application/gzip")
         reply.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         reply.set_cookie(

@@ -111,6 +111,6 @@ def _change(sessions: Sessions, form: Mapping[str, str]) -> str:
         return str(e)
     except OSError as e:
         return f"The password cannot be saved ({e.strerror})."
-    sessions.typed.drop_all()  # all others have ended
+    sessions.drop_all()
     sessions.begin(epoch)
     return ""

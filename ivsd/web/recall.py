@@ -18,7 +18,8 @@ LAPSED = (
 def recall(draft: Draft) -> None:
     """Keep what was typed now, else take what was typed before for the same place.
 
-    What was typed for another place is dropped.
+    What was typed for another place is dropped. The page has to tell of one that somebody counts on
+    and that is gone, whatever was asked of it: the next page says no more that one is kept.
     """
     if (sessions := of_this_app()) is None:
         return
@@ -29,6 +30,7 @@ def recall(draft: Draft) -> None:
         draft.password = found
     else:
         sessions.typed.drop(id_)
+        draft.has_lapsed = draft.counts_on_kept and draft.password is None
         return
     draft.is_kept = True
 
@@ -37,11 +39,6 @@ def look_for(draft: Draft) -> None:
     """Find out whether one is kept for a page that nothing was typed into yet."""
     if (sessions := of_this_app()) is not None:
         draft.is_kept = sessions.typed.find(session["id"], draft.place) is not None
-
-
-def has_lapsed(draft: Draft) -> bool:
-    """Whether somebody counts on one that is gone: the stored one must not be taken instead."""
-    return draft.counts_on_kept and draft.password is None
 
 
 def forget(draft: Draft) -> None:

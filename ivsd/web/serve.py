@@ -22,6 +22,7 @@ from ivsd.web.hosts import own_names
 from ivsd.web.live import Live
 from ivsd.web.site import Ask, Site
 from ivsd.web.tls import Identity, identity
+from ivsd.web.tls_ends import warning
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -73,6 +74,10 @@ def serve(config_path: Path, state: Path, socket: Path) -> int:
     log.info("this box's pages: %s", address_of(config.address, config.port, scheme))
     if shown is not None:
         log.info("SHA-256 fingerprint of their certificate: %s", shown.fingerprint)
+        if shown.ends is not None:
+            log.info("their certificate is good until %s", shown.ends)
+            if said := warning(shown.ends, today):
+                log.warning("their certificate must be made anew: %s", said)
 
     def end(*_: object) -> None:
         site.live.close()  # it would wait for the pages that are open
@@ -105,6 +110,7 @@ def front_for(app: Flask, config: WebConfig, names: frozenset[str], shown: Ident
     # given by https and by this box alone.
     app.config.update(SESSION_COOKIE_NAME="__Host-ivsd", SESSION_COOKIE_SECURE=True)
     app.config["TLS_FINGERPRINT"] = shown.fingerprint  # templates know `config`
+    app.config["TLS_ENDS"] = shown.ends
     return Front(config.address, config.port, shown.context, names)
 
 

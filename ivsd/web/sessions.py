@@ -17,6 +17,7 @@ from itsdangerous import BadSignature
 
 from ivsd.web.accounts import Accounts
 from ivsd.web.ended import Ended
+from ivsd.web.forged import csrf_token
 from ivsd.web.typed import Typed
 
 SESSION_S = 12 * 3600.0
@@ -51,7 +52,8 @@ class Sessions:
     def __init__(self, accounts: Accounts) -> None:
         self.accounts = accounts
         self.typed = Typed(accounts.clock)
-        self._ended = Ended(accounts.folder / "ended.json")
+        self._stores = [self.typed]
+        self._ended = Ended(accounts.folder / "ended.json", accounts.now())
 
     def begin(self, epoch: str) -> None:
         """Log this browser in, under a new id, with the password of that epoch."""
@@ -66,10 +68,23 @@ class Sessions:
     def end(self) -> None:
         """Log this browser out; who has kept its cookie cannot use it."""
         if self.stands(session):
-            self.typed.drop(session["id"])
-            self._ended.add(session["id"], session["at"], self.accounts.now() - SESSION_S)
+            for store in self._stores:
+                for key in (session["id"], csrf_token()):
+                    store.drop(key)
+            now = self.accounts.now()
+            self._ended.add(session["id"], now, now - SESSION_S)
         session.clear()
         g.logged_in = False
+
+    def look_after(self, store: Typed) -> None:
+        """When a session ends, drop what this one keeps for its id or its token."""
+        if store not in self._stores:
+            self._stores.append(store)
+
+    def drop_all(self) -> None:
+        """Forget what was typed in all sessions: another password ends them."""
+        for store in self._stores:
+            store.drop_all()
 
     def stands(self, held: Mapping[str, Any]) -> bool:
         """Whether this is what a session that is logged in holds."""
@@ -87,6 +102,12 @@ def of_this_app() -> Sessions | None:
     """Return those of the application at hand; None in the demo, where nobody logs in."""
     found = current_app.extensions.get(EXTENSION)
     return found if isinstance(found, Sessions) else None
+
+
+def drop_at_log_out(store: Typed) -> None:
+    """Have what is kept in this store go with the session that it belongs to."""
+    if (sessions := of_this_app()) is not None:
+        sessions.look_after(store)
 
 
 def still_logged_in() -> Callable[[], bool]:

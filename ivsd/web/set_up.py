@@ -17,7 +17,7 @@ from flask import Blueprint, abort, flash, make_response, redirect, render_templ
 from ivsd.appliance import status_words as words
 from ivsd.appliance.control_client import ControlError
 from ivsd.web.draft import LABELS, Draft, Problem, Rooms, colons, placed, rooms_of
-from ivsd.web.recall import LAPSED, forget, has_lapsed, look_for, recall
+from ivsd.web.recall import LAPSED, forget, look_for, recall
 from ivsd.web.set_up_words import ACTIONS, STEPS, STOPS
 from ivsd.web.unanswered import NOT_LEARNT, away
 
@@ -60,6 +60,8 @@ def pages(site: Site) -> Blueprint:
         known = (seen.url, seen.username) == (draft.text["valt.url"], draft.text["valt.username"])
         found = site.live.status()
         status = None if isinstance(found, ControlError) else found
+        if draft.has_lapsed:
+            problems = [*problems, Problem("Password", LAPSED, "password")]
         text = render_template(
             "set_up.html",
             draft=draft,
@@ -121,10 +123,6 @@ def pages(site: Site) -> Blueprint:
         recall(draft)
         return show(draft, 503, refusal=unread.error)
 
-    def has_gone(draft: Draft) -> Response:
-        """Show the page where the password is not kept any more that was to be used."""
-        return show(draft, 422, problems=[Problem("Password", LAPSED, "password")])
-
     @pages.get("/set-up")
     def set_up() -> Response:
         if site.demo is not None:
@@ -149,8 +147,8 @@ def pages(site: Site) -> Blueprint:
     def test() -> Response:
         nonlocal seen
         draft = sent()
-        if has_lapsed(draft):
-            return has_gone(draft)
+        if draft.has_lapsed:
+            return show(draft, 422)
         try:
             preview(draft)
             told = site.ask("test-connection", edits=draft.edits, password=draft.password)
@@ -194,8 +192,8 @@ def pages(site: Site) -> Blueprint:
     @pages.post("/set-up/save")
     def save() -> Response:
         draft = sent()
-        if has_lapsed(draft):
-            return has_gone(draft)
+        if draft.has_lapsed:
+            return show(draft, 422)
         revision = request.form.get("revision", "")
         try:
             site.ask("save", edits=draft.edits, password=draft.password, revision=revision)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import shutil
 import socket
@@ -14,6 +15,7 @@ from flask import (
     Blueprint,
     Response,
     abort,
+    current_app,
     flash,
     make_response,
     redirect,
@@ -23,6 +25,7 @@ from flask import (
 
 from ivsd import __version__
 from ivsd.appliance.control_client import ControlError
+from ivsd.web import tls_ends
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
@@ -79,6 +82,12 @@ def size(count: float) -> str:
     return f"{count:.3g} GB"
 
 
+def certificate_warning() -> str:
+    """Say that the certificate of these pages ends soon; "" where it does not, or nobody knows."""
+    ends = current_app.config.get("TLS_ENDS")
+    return tls_ends.warning(ends, datetime.datetime.now(datetime.UTC).date()) if ends else ""
+
+
 def pages(site: Site) -> Blueprint:
     """Build the page and its three forms."""
     blueprint = Blueprint("system", __name__)
@@ -98,6 +107,7 @@ def pages(site: Site) -> Blueprint:
                 size=size,
                 can_act=site.demo is None,
                 has_password=site.accounts is not None,
+                certificate_warning=certificate_warning(),
             )
         )
 

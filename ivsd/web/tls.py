@@ -13,6 +13,7 @@ from ivsd.config import ConfigError
 from ivsd.config.problems import Problem
 from ivsd.config.web import WebConfig
 from ivsd.web import tls_self_made
+from ivsd.web.tls_ends import end_of
 
 FILE = "tls.pem"
 """Of the self-made certificate, in the folder of the pages; a factory default drops it."""
@@ -25,6 +26,8 @@ class Identity:
 
     context: ssl.SSLContext
     fingerprint: str
+    ends: datetime.date | None = None
+    """The last day of a certificate of the site, if that can be told; its own it makes anew."""
 
 
 def identity(
@@ -80,7 +83,8 @@ def _of_the_site(path: Path, certificate: Path, key: Path) -> Identity:
     if problems:
         raise ConfigError(problems)
     try:
-        return Identity(_context(certificate, key), fingerprint(_text(certificate)))
+        text = _text(certificate)
+        return Identity(_context(certificate, key), fingerprint(text), end_of(text))
     except ssl.SSLError as e:
         if e.reason == "KEY_VALUES_MISMATCH":
             problem = f"the key in {key} is not that of the certificate in {certificate}"

@@ -21,17 +21,20 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ivsd.web import tls_plain
+from ivsd.web.tls_places import Places
 from ivsd.web.tls_stream import PIECE, STALLED_S, Stream, first_byte
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 LOOPBACK = "127.0.0.1"
-MOST = 90
-"""Connections at once: waitress takes 100 less its own."""
 HAND_SHAKE_S = 10.0
 SILENT_S = 30.0
 """After the hand-shake, until the first byte: browsers connect in advance."""
+HEADER_S = 20.0
+"""From there until the whole header of the first request is there."""
+LONGEST_HEADER = 16384
+"""Bytes; waitress refuses a longer one."""
 PAUSE_S = 0.1
 BEGINS_TLS = b"\x16"  # RFC 8446, 5.1: ContentType handshake
 BACKLOG = 128
@@ -43,10 +46,7 @@ Client = tuple[str, str]
 
 
 class Front:
-    """Listens at once, and speaks TLS from `start` to `stop`; raises OSError if it cannot listen.
-
-    Where all places are taken, who has said nothing yet makes room, the oldest first.
-    """
+    """Listens at once (else OSError), and speaks TLS from `start` to `stop`."""
 
     def __init__(
         self, address: str, port: int, context: ssl.SSLContext, names: frozenset[str]
@@ -57,8 +57,7 @@ class Front:
         self._names = names
         self._back_port = 0
         self._clients: dict[str, Client] = {}  # by the local port of the connection to waitress
-        self._visits: set[asyncio.Task[None]] = set()
-        self._silent: dict[asyncio.Task[None], None] = {}  # in the order in which they came
+        self._places = Places()
         self._thread = threading.Thread(target=self._run, name="tls")
         self._runs = threading.Event()
         self._is_ending = False
@@ -67,7 +66,7 @@ class Front:
     @property
     def visits(self) -> int:
         """How many connections there are."""
-        return len(self._visits)
+        return len(self._places)
 
     def start(self, back_port: int) -> None:
         """Take connections, for the waitress that listens at this port of the loopback."""
@@ -88,7 +87,8 @@ class Front:
 
         def guarded(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
             client = self._clients.get(environ["REMOTE_PORT"])
-            if client is None:
+            # Another address of the loopback may have a port of the same number.
+            if client is None or environ["REMOTE_ADDR"] != LOOPBACK:
                 start("403 Forbidden", [("Content-Type", "text/plain")])
                 return [b"Not by this way.\n"]
             environ["REMOTE_ADDR"] = environ["REMOTE_HOST"] = client[0]
@@ -121,28 +121,12 @@ class Front:
             except OSError:  # who came has gone again, or there is no descriptor for him
                 await asyncio.sleep(PAUSE_S)
                 continue
-            if self._has_place():
+            if self._places.has_room(address[0]):
                 visit = asyncio.create_task(self._attend(sock, (address[0], str(address[1]))))
-                self._visits.add(visit)
-                self._silent[visit] = None
-                visit.add_done_callback(self._forget)
+                self._places.take(visit, address[0])
             else:
                 sock.close()
             await asyncio.sleep(0)  # others have their turn, however many come
-
-    def _has_place(self) -> bool:
-        if len(self._visits) < MOST:
-            return True
-        oldest = next(iter(self._silent), None)
-        if oldest is None:
-            return False
-        oldest.cancel()
-        self._forget(oldest)
-        return True
-
-    def _forget(self, visit: asyncio.Task[None]) -> None:
-        self._visits.discard(visit)
-        self._silent.pop(visit, None)
 
     # -- one connection -----------------------------------------------------------------------
 
@@ -157,10 +141,8 @@ class Front:
                     return
                 visitor = Stream(sock, self._context)
                 await visitor.shake_hands()
-            async with asyncio.timeout(SILENT_S):
-                said = await visitor.read()
-            self._silent.pop(me, None)
-            if said:
+            if said := await _first_header(visitor):
+                self._places.has_asked(me)
                 await self._pass_on(visitor, said, client)
 
     async def _answer_plainly(self, sock: socket.socket) -> None:
@@ -194,6 +176,21 @@ class Front:
                 del self._clients[port]
         if has_said_all:
             await visitor.close()
+
+
+async def _first_header(visitor: Stream) -> bytes:
+    """Return what was said up to the end of a header at least, b"" if that never came.
+
+    Raises TimeoutError: who says one byte now and then would keep his place as long as he likes.
+    """
+    async with asyncio.timeout(SILENT_S):
+        said = await visitor.read()
+    async with asyncio.timeout(HEADER_S):
+        while b"\r\n\r\n" not in said and len(said) < LONGEST_HEADER:
+            if not (piece := await visitor.read()):
+                return b""
+            said += piece
+    return said
 
 
 async def _ask(visitor: Stream, back: socket.socket, data: bytes) -> None:

@@ -24,7 +24,7 @@ LABELS = {
 }  # fmt: skip
 """What the parts of a change are called that the daemon complains of; its keys of the file stay."""
 
-LONGEST_FOUND = 4000
+LONGEST_KEPT = 4000
 
 
 # -- what there is ---------------------------------------------------------------------------------
@@ -114,14 +114,25 @@ def lamps_of(values: Values, status: Status) -> list[LampRow]:
 # -- what was found --------------------------------------------------------------------------------
 
 
-def found_in(form: Form) -> dict[str, Any] | None:
-    """Read what the page has kept of a find; None where it is none. The daemon checks it again."""
-    text = form.get("found", "")
+def kept_in(form: Form, name: str) -> dict[str, Any] | None:
+    """Read what a page has kept in this hidden field; None where it is nothing of ours.
+
+    The daemon checks it again. JSON can spell half a character, which nothing can be done with: it
+    could not even be shown.
+    """
+    text = form.get(name, "")
     try:
-        found = json.loads(text) if len(text) <= LONGEST_FOUND else None
+        found = json.loads(text) if len(text) <= LONGEST_KEPT else None
+        json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
-    known = isinstance(found, dict) and found.get("kind") in ("line", "key", "reader")
+    return found if isinstance(found, dict) else None
+
+
+def found_in(form: Form) -> dict[str, Any] | None:
+    """Read what the page has kept of a find; None where it is none."""
+    found = kept_in(form, "found")
+    known = found is not None and found.get("kind") in ("line", "key", "reader")
     return found if known else None
 
 
@@ -163,12 +174,11 @@ def order_from(colours: Sequence[str], seen: Sequence[str]) -> list[int] | None:
     return [list(seen).index(colour) + 1 for colour in colours]
 
 
-def swapped(lamps: Sequence[LampRow], name: str, shows: str) -> dict[str, Any]:
+def swapped(lamps: Sequence[LampRow], lamp: LampRow, shows: str) -> dict[str, Any]:
     """Return the change after which this lamp shows that, and the one that did so in its place."""
-    lamp = next(one for one in lamps if one.name == name)
-    change = {name: {"shows": shows}}
+    change = {lamp.name: {"shows": shows}}
     others = [one for one in lamps if one.shows == shows and one.kind != "buzzer"]
-    if len(others) == 1 and others[0].name != name:
+    if len(others) == 1 and others[0].name != lamp.name:
         change[others[0].name] = {"shows": lamp.shows}
     return {"lamps": change}
 

@@ -23,6 +23,7 @@ from ivsd.web.wired import (
     added,
     found_in,
     inputs_of,
+    kept_in,
     lamps_of,
     order_from,
     seen_in,
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
     from ivsd.web.site import Site
 
-LONGEST_CHANGE = 4000
 CHANGED = "The file has been read anew meanwhile. Choose it once more."
+GONE = "The file names no lamp of this name any more."
 _AGAIN = ("find", "add", "remove", "light", "seen", "swap", "save")
 _CODES = {"bad_args": 400, "wrong": 422, "no_daemon": 503, "no_answer": 503}
 
@@ -74,24 +75,24 @@ def pages(site: Site) -> Blueprint:
         try:
             told = site.ask("wire-preview", changes=changes, revision=revision)
         except ControlError as e:
-            if e.code not in ("bad_args", "changed"):
+            if e.code == "wrong_file":
                 raise
             text = CHANGED if e.code == "changed" else f"This cannot be done: {e}."
-            return show(409 if e.code == "changed" else 400, refusal=text, **more)
+            return show(_CODES.get(e.code, 409), refusal=text, **more)
         if told["problems"]:
             return show(422, problems=told["problems"], **more)
         return show(told=told, changes=json.dumps(changes), **more)
 
-    def lamp_meant() -> LampRow:
-        """Return the lamp that a form is about; there may be none of this name any more."""
+    def lamp_meant() -> tuple[LampRow, list[LampRow]]:
+        """Return the lamp that a form is about, and all; it may be gone from the file meanwhile."""
         config, status = site.ask("config"), site.live.status()
         if isinstance(status, ControlError):
             raise status
-        name = request.form.get("lamp", "")
-        lamp = next((one for one in lamps_of(config["values"], status) if one.name == name), None)
+        lamps, name = lamps_of(config["values"], status), request.form.get("lamp", "")
+        lamp = next((one for one in lamps if one.name == name), None)
         if lamp is None:
-            abort(400)
-        return lamp
+            abort(show(409, refusal=GONE))
+        return lamp, lamps
 
     @pages.before_request
     def only_on_a_real_box() -> Any:
@@ -108,7 +109,10 @@ def pages(site: Site) -> Blueprint:
             return make_response(render_template("wiring.html", broken=str(error)), 409)
         if error.code in ("no_daemon", "no_answer", "no_permission", "bad_answer"):
             return make_response(away(error))
-        return show(_CODES.get(error.code, 409), refusal=str(error))
+        try:
+            return show(_CODES.get(error.code, 409), refusal=str(error))
+        except ControlError:  # what it says no to may be to tell what is in the file
+            return make_response(away(error))
 
     @pages.get("")
     def devices() -> Response:
@@ -144,12 +148,8 @@ def pages(site: Site) -> Blueprint:
 
     @pages.post("/save")
     def save() -> Response:
-        text = request.form.get("changes", "")
-        try:
-            changes = json.loads(text) if len(text) <= LONGEST_CHANGE else None
-        except (ValueError, RecursionError):
-            changes = None
-        if not isinstance(changes, dict):
+        changes = kept_in(request.form, "changes")
+        if changes is None:
             return show(400, refusal="It is not known any more what was to be saved.")
         revision = request.form.get("revision", "")
         try:
@@ -166,13 +166,13 @@ def pages(site: Site) -> Blueprint:
 
     @pages.post("/light")
     def light() -> Response:
-        lamp, colour = lamp_meant(), request.form.get("colour", "")
+        (lamp, _), colour = lamp_meant(), request.form.get("colour", "")
         site.ask("blink", lamp=lamp.name, colour=colour)
         return show(lit=(lamp.name, colour))
 
     @pages.post("/seen")
     def seen() -> Response:
-        lamp = lamp_meant()
+        lamp, _ = lamp_meant()
         said = list(seen_in(lamp, request.form))
         if said == list(lamp.colours):
             return show(lamp_said=(lamp.name, "right"))
@@ -183,12 +183,9 @@ def pages(site: Site) -> Blueprint:
 
     @pages.post("/swap")
     def swap() -> Response:
-        lamp, shows = lamp_meant(), request.form.get("shows", "")
+        (lamp, lamps), shows = lamp_meant(), request.form.get("shows", "")
         if shows == lamp.shows:
             return show(lamp_said=(lamp.name, "right"))
-        config, status = site.ask("config"), site.live.status()
-        if isinstance(status, ControlError):
-            raise status
-        return preview(swapped(lamps_of(config["values"], status), lamp.name, shows))
+        return preview(swapped(lamps, lamp, shows))
 
     return pages

@@ -75,7 +75,7 @@ def find(page: Page, box: FactoryBox, touch: Callable[[], object]) -> None:
     page.mouse.up()
     wait_for("the daemon looks for it", lambda: is_looking(box))
     touch()
-    page.get_by_text("It has done nothing else.").wait_for()
+    page.get_by_text("ivsd has done nothing else with it.").wait_for()
 
 
 def test_a_new_button_is_pressed_named_and_records(

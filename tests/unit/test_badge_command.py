@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import queue
 import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -671,6 +673,95 @@ def test_a_number_that_the_daemon_left_as_it_was_is_read_in_every_way(write: Wri
     lines = learnt("59E24700", path, people)
     assert lines == told("59E24700", path, people)
     assert advice(lines)
+
+
+# -- names from elsewhere, and programs ---------------------------------------------------------
+
+
+def test_a_name_from_valt_does_not_move_the_cursor(
+    write: Write, server: Simulator, type_in: TypeIn, capsys: Capture
+) -> None:
+    people = server.world.people
+    named = replace(people.user(12), display_name="Eve\x1b[2J\x1b]0;owned\x07\nall right")
+    people._users[12] = named
+    type_in("0004711001\n")
+    assert main(["badge", str(write(url=server.url)), "--typed"]) == 0
+    out = capsys.readouterr().out
+    assert "Eve\N{REPLACEMENT CHARACTER}[2J" in out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+    assert "\nall right" not in out
+
+
+def test_programs_get_one_document_and_people_the_rest(
+    write: Write, server: Simulator, type_in: TypeIn, capsys: Capture
+) -> None:
+    path = write("{form: decimal, digits: 10}", cards='{number: "0004711001", action: lock}')
+    path.write_text(path.read_text().replace("http://127.0.0.1:1", server.url))
+    type_in("0004711001\n")
+    assert main(["badge", "--json", str(path), "--typed"]) == 0
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert said.err == "Swipe the badge at a reader that types into this terminal.\n"
+    text = document.pop("text")
+    assert text[0] == "The reader typed  0004711001"
+    assert document == {
+        "reader": None,
+        "read": "0004711001",
+        "number": "0004711001",
+        "card": {"name": None, "user": None, "action": "lock"},
+        "users": [{"id": 12, "name": "Alice Archer"}],
+    }
+
+
+def test_programs_are_told_the_reader_and_the_number_as_valt_would_have_it(
+    write: Write, server: Simulator, at_reader: AtReader, capsys: Capture
+) -> None:
+    at_reader(scanned("59E24700"))
+    path = write("{form: decimal, digits: 10}", "hex_reversed", url=server.url)
+    assert main(["badge", "--json", str(path)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    found = {name: document[name] for name in ("reader", "read", "number", "card")}
+    assert found == {
+        "reader": "reader", "read": "59E24700", "number": "0004711001", "card": None,
+    }  # fmt: skip
+
+
+def test_programs_are_told_when_valt_could_not_be_asked(
+    write: Write, type_in: TypeIn, capsys: Capture
+) -> None:
+    type_in("0004711001\n")
+    assert main(["badge", "--json", str(write()), "--typed"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["users"] is None
+    assert "VALT could not be asked" in said.err
+
+
+def test_programs_get_nothing_when_no_badge_came(
+    write: Write, type_in: TypeIn, capsys: Capture
+) -> None:
+    type_in("\n")
+    assert main(["badge", "--json", str(write()), "--typed"]) == 1
+    assert main(["badge", "--json", str(write("decimals")), "--typed"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "badges.notation" in said.err
+
+
+def test_a_draft_gets_no_password_but_its_own(
+    write: Write, type_in: TypeIn, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may name any server (decision 18)."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "valt-password").write_text("admin", encoding="utf-8")
+    monkeypatch.setattr(command, "DEFAULT_STATE", tmp_path / "state")
+    path = write()
+    path.write_text(path.read_text().replace("  password: admin\n", ""))
+    type_in("0004711001\n")
+    assert main(["badge", str(path), "--typed"]) == 2
+    assert "this file must bring one" in capsys.readouterr().out
+    monkeypatch.setattr("ivsd.appliance.settings.DEFAULT_CONFIG", path)
+    assert main(["badge", str(path), "--typed"]) == 0
 
 
 # -- Wiegand readers ------------------------------------------------------------------------------

@@ -59,10 +59,10 @@ def wrong(text: str) -> list[tuple[int, str]]:
 
 def test_a_table_is_written_with_whole_numbers_and_leading_zeros() -> None:
     assert write_csv(TABLE).split("\r\n") == [
-        "number,name,user,action",
-        "0004711001,Dr. Archer,12,",
-        "0004711002,key,,lock_toggle",
-        '0004711003,session,,"start, then marker “Begin” (red)"',
+        '"number","name","user","action"',
+        '"0004711001","Dr. Archer","12",""',
+        '"0004711002","key","","lock_toggle"',
+        '"0004711003","session","","start, then marker “Begin” (red)"',
         "",
     ]
 
@@ -72,6 +72,10 @@ def test_a_table_is_written_with_whole_numbers_and_leading_zeros() -> None:
     [
         "number,name\n0004,Bob\n",
         "number;name\n0004;Bob\n",
+        "number\tname\n0004\tBob\n",
+        "sep=;\r\nnumber;name\r\n0004;Bob\r\n",
+        "\ufeffsep=\t\nnumber\tname\n0004\tBob\n",
+        '"sep=,"\nnumber,name\n0004,Bob\n',
         "\ufeffNumber; NAME\r\n0004;Bob\r\n",
         '"name","number"\n"Bob","0004"\n',
         'number,name\n="0004",Bob\n',
@@ -100,6 +104,16 @@ def test_lines_are_counted_as_an_editor_does() -> None:
     assert the_wrong(text)[0] == 5
 
 
+def test_a_line_that_lacks_cells_takes_nothing_away() -> None:
+    ((line, text),) = wrong("number,name,user,action\n0004711002,key\n")
+    assert line == 2
+    assert text.startswith("has 2 cells, and the first line names 4 columns")
+
+
+def test_lines_are_counted_behind_the_one_that_names_the_separator() -> None:
+    assert [row.line for row in read_csv("sep=;\nnumber;name\n1;a\n")[0]] == [3]
+
+
 def test_a_quote_that_is_not_closed_is_told_with_its_line() -> None:
     line, text = the_wrong('number,name\n1,a\n2,"b\n3,c\n')
     assert line == 3
@@ -107,16 +121,27 @@ def test_a_quote_that_is_not_closed_is_told_with_its_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["=1+1", "+4", "-x", "@SUM(A1)", "\tx", "'=1", "''-1", " =1", "'x"]
+    "name", ["=1+1", "+4", "-x", "@SUM(A1)", "\tx", "'=1", "''-1", " =1", "'x", "＝1", "＋1", "＠a"]
 )
 def test_a_name_that_would_be_a_formula_is_made_harmless_and_comes_back(name: str) -> None:
     text = write_csv([replace(ARCHER, name=name)])
     (_, row) = csv.reader(io.StringIO(text))
-    assert row[1].lstrip()[0] not in "=+-@\t\r"
+    assert row[1].lstrip()[0] not in "=+-@\t\r＝＋－＠"
     assert cells(text)[0]["name"].strip() == name.strip()
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), max_size=6))
+@pytest.mark.parametrize("name", ["x;=1+cmd|calc", "a; +1;-2", "x;'=1", ";;=1", "a;b"])
+def test_a_name_is_no_formula_where_semicolons_end_a_cell(name: str) -> None:
+    text = write_csv([replace(ARCHER, name=name)])
+    parts = text.splitlines()[1].split(";")
+    assert not [part for part in parts if part.lstrip(' "')[:1] in tuple("=+-@")]
+    assert cells(text)[0]["name"] == name
+
+
+signs = st.characters(exclude_categories=["Cs"]) | st.sampled_from(";;''=+- ")
+
+
+@given(st.lists(st.text(signs, min_size=1), max_size=6))
 def test_an_export_changes_nothing_when_it_is_imported(names: list[str]) -> None:
     table = [CardEntry(Secret(f"{n:010}"), name) for n, name in enumerate(names)]
     found = put(write_csv(table), before=table, replaces=True)

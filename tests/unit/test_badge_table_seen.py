@@ -119,6 +119,96 @@ def test_only_the_last_ones_are_remembered(tmp_path: Path, clock: Clock) -> None
     again.keep()
 
 
+def test_a_boot_without_the_right_time_keeps_what_former_runs_have_seen(
+    tmp_path: Path, clock: Clock
+) -> None:
+    numbers = [Secret(f"{n:010}") for n in range(20)]
+    seen = made(tmp_path, clock)
+    for number in numbers:
+        saw(seen, clock, number)
+    seen.keep()
+    clock.wall_s, clock.now = 20.0, 30.0
+    seen = made(tmp_path, clock)
+    saw(seen, clock, numbers[0])
+    saw(seen, clock)
+    assert seen.of(numbers[0]) == (None, "door")
+    seen.stop(5)
+    assert len(json.loads((tmp_path / FILE).read_text())["seen"]) == 20, "what is new has no date"
+    clock.wall_s = NOW_S + 100
+    seen = made(tmp_path, clock)
+    assert [seen.of(number) for number in (*numbers, NUMBER)] == [
+        *[(NOW_S, "door")] * 20, (None, None),
+    ]  # fmt: skip
+
+
+def test_a_time_that_lies_ahead_is_kept_until_the_clock_is_right(
+    tmp_path: Path, clock: Clock
+) -> None:
+    seen = made(tmp_path, clock)
+    saw(seen, clock)
+    seen.keep()
+    clock.wall_s -= 86400
+    seen = made(tmp_path, clock)
+    saw(seen, clock, Secret("0004711002"))
+    seen.keep()
+    clock.wall_s += 86400
+    assert made(tmp_path, clock).of(NUMBER) == (NOW_S, "door")
+
+
+def test_what_could_not_be_written_is_written_later(tmp_path: Path, clock: Clock) -> None:
+    seen = made(tmp_path / "later", clock)
+    saw(seen, clock)
+    seen.keep()
+    assert any(thread.name == "badges-seen" for thread in threading.enumerate()), "it tries again"
+    (tmp_path / "later").mkdir()
+    seen.stop(5)
+    assert made(tmp_path / "later", clock).of(NUMBER) == (NOW_S, "door")
+
+
+def test_a_stop_leaves_no_thread_behind_where_nothing_can_be_written(
+    tmp_path: Path, clock: Clock
+) -> None:
+    seen = made(tmp_path / "nowhere", clock)
+    saw(seen, clock)
+    seen.stop(5)
+    assert seen._timer is None
+
+
+def test_thousands_of_numbers_that_nobody_has_do_not_wipe_the_others(
+    tmp_path: Path, clock: Clock
+) -> None:
+    seen = made(tmp_path, clock)
+    people = [Secret(f"{n:010}") for n in range(1500)]
+    for number in people:
+        saw(seen, clock, number)
+    for n in range(MOST):
+        saw(seen, clock, stranger := Secret(f"99{n:08}"))
+        seen.nobodys(stranger)
+        seen.nobodys(stranger)
+    assert {seen.of(number) for number in people} == {(NOW_S, "door")}
+    assert seen.of(stranger) == (NOW_S, "door")
+    seen.keep()
+    again = made(tmp_path, clock)
+    assert again.of(stranger) == (NOW_S, "door")
+    for n in range(400):
+        saw(again, clock, Secret(f"88{n:08}"))
+    assert again.of(people[0]) == (NOW_S, "door"), "also over a restart the others go first"
+    again.keep()
+
+
+def test_a_badge_that_got_an_owner_is_remembered_as_theirs(tmp_path: Path, clock: Clock) -> None:
+    seen = made(tmp_path, clock)
+    saw(seen, clock)
+    seen.nobodys(NUMBER)
+    saw(seen, clock)
+    for n in range(MOST - 1):
+        saw(seen, clock, Secret(f"99{n:08}"))
+        seen.nobodys(Secret(f"99{n:08}"))
+    saw(seen, clock, Secret("0004711002"))
+    assert seen.of(NUMBER) == (NOW_S, "door")
+    seen.keep()
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -394,6 +394,15 @@ def test_what_support_needs_is_still_there(box: FakeBox) -> None:
     assert all(file in files["README.txt"] for file in contents.FILES)
 
 
+def test_the_readme_says_that_names_of_people_may_be_in_it(box: FakeBox) -> None:
+    full_of_secrets(box)
+    told = "2026-11-23T15:04:05+0000 ivsd[1234567]: badges: added …001 (Dr. Archer)\n"
+    box.says("journalctl", told)
+    files = {file: data.decode() for file, data in box.bundle().items()}
+    assert {file for file in files if "Archer" in files[file]} == {"journal.txt"}
+    assert "names of people, as the table of badges" in " ".join(files["README.txt"].split())
+
+
 # -- files that fail -------------------------------------------------------------------------------
 
 
@@ -487,6 +496,54 @@ def test_the_archive_is_for_its_owner_only_and_named_after_the_box(
     assert stat.S_IMODE(made.stat().st_mode) == 0o600
     assert tarfile.is_tarfile(made)
     assert made.name in capsys.readouterr().out
+
+
+def test_a_file_of_that_name_is_replaced_and_a_link_is_not_followed(
+    plain: FakeBox, tmp_path: Path
+) -> None:
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "b.tar.gz").symlink_to(tmp_path / "precious")
+    (tmp_path / "c.tar.gz").write_text("old")
+    (tmp_path / "c.tar.gz").chmod(0o644)
+    for name in ("b.tar.gz", "c.tar.gz"):
+        assert bundle(plain.config, NOBODY, tmp_path / name) == 0
+        assert tarfile.is_tarfile(tmp_path / name)
+        assert stat.S_IMODE((tmp_path / name).lstat().st_mode) == 0o600
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_whoever_holds_the_lock_of_the_folder_keeps_no_bundle_from_being_written(
+    plain: FakeBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In /tmp anybody can."""
+    monkeypatch.setattr(durable, "LOCK_WAIT_S", 0.0)
+    holder = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        assert durable.try_lock(holder)
+        assert bundle(plain.config, NOBODY, tmp_path / "b.tar.gz") == 0
+    finally:
+        os.close(holder)
+
+
+def test_programs_are_told_which_file_it_is_and_what_is_not_in_it(
+    plain: FakeBox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain.status = ControlError("no_daemon", "no daemon answers")
+    path = tmp_path / "b.tar.gz"
+    assert bundle(plain.config, NOBODY, path, as_json=True) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert set(document) == {"file", "without"}
+    assert document["file"] == str(path)
+    assert "status.json: no daemon answers (no_daemon)" in document["without"]
+
+
+def test_json_and_the_archive_do_not_share_the_standard_output(
+    plain: FakeBox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bundle(plain.config, NOBODY, Path("-"), as_json=True) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "--json and -o -" in said.err
 
 
 def test_an_archive_that_cannot_be_written_leaves_nothing_behind(

@@ -242,7 +242,7 @@ def test_a_wrong_key_is_not_told_a_second_time_as_missing(write: Write, entry: s
 
 
 @pytest.mark.parametrize(
-    "number", ["", " ", " 0004711001", "0004711001\\n", "0047e259", "04:A2:24:7A", "0x47E259"]
+    "number", ["", " ", " 0004711001", "0004711001\\n", "0047e259", "04:A2:24:7A:", "0x47E259"]
 )
 def test_a_number_that_no_reader_types_is_told(write: Write, number: str) -> None:
     problem = the_problem(write(one(f'number: "{number}", user: 12')))

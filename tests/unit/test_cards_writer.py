@@ -81,7 +81,7 @@ entries = st.one_of(
         action=st.builds(Steps, first, names, colours, st.lists(later, max_size=3)),
     ),
 )
-numbers = st.from_regex("[0-9A-F,]{1,20}", fullmatch=True)
+numbers = st.from_regex("[0-9A-F]([0-9A-F,:;/ -]{0,18}[0-9A-F])?", fullmatch=True)
 
 
 @given(st.lists(st.tuples(numbers, entries), max_size=5, unique_by=lambda pair: pair[0]))

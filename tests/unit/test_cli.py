@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from ivsd import cli
 from ivsd.appliance import press_command, status_command
+from ivsd.appliance.control_client import ControlError
 from ivsd.cli import trying
 from ivsd.cli.exit_codes import MEANINGS, ExitCode
 from ivsd.valt.simulator.certificates import KINDS
@@ -99,6 +101,53 @@ def test_one_number_means_one_thing_whichever_command_ends_with_it() -> None:
     assert status_command.NOT_TOLD == ExitCode.NOT_TOLD
 
 
+@pytest.mark.parametrize("code", ["changed", "failed", "bad_answer", "not_made", "bad_args"])
+def test_what_the_daemon_could_not_do_is_not_called_the_absence_of_one(code: str) -> None:
+    assert status_command.exit_code_of(ControlError(code, "why")) == ExitCode.NOT_DONE
+
+
+@pytest.mark.parametrize(
+    ("code", "ends_with"),
+    [
+        *((code, ExitCode.NO_DAEMON) for code in ("no_daemon", "no_answer")),
+        *((code, ExitCode.NOT_TOLD) for code in ("no_permission", "not_allowed", "busy")),
+    ],
+)
+def test_no_daemon_and_no_right_have_codes_of_their_own(code: str, ends_with: ExitCode) -> None:
+    assert status_command.exit_code_of(ControlError(code, "why")) == ends_with
+
+
+def closed_early(*words: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command whose output nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "ivsd", *words], stdout=writer, stderr=subprocess.PIPE,
+            check=False, timeout=60,
+        )  # fmt: skip
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.parametrize("command", ["explain", "check"])
+def test_a_pipe_that_is_closed_early_ends_a_command_quietly(command: str) -> None:
+    """As `ivsd explain | head -1`."""
+    done = closed_early(command, str(ROOT / "config" / "ivsd.yaml"))
+    assert (done.returncode, done.stderr) == (ExitCode.CLOSED_PIPE, b"")
+
+
+def test_another_broken_pipe_is_not_taken_for_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with open(os.devnull, "w", encoding="utf-8") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(cli, "_run", broken)
+        with pytest.raises(BrokenPipeError):
+            cli.main([])
+
+
 def test_the_readme_names_only_commands_and_options_that_exist() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     named = re.findall(r"`(?:sudo )?ivsd ([a-z][a-z-]+)([^`]*)`", readme)
@@ -144,6 +193,9 @@ def test_a_right_file_is_told_to_programs(tmp_path: Path, capsys: Capture) -> No
     )
     path.write_text(VALT.replace(", password: swordfish7", ""))
     assert answer(capsys, "check", "--json", str(path))[1]["names_password"] is False
+    cli.main(["check", str(path)])
+    said = capsys.readouterr().out
+    assert "It holds no password: as /etc/ivsd/ivsd.yaml it needs one that was moved to" in said
 
 
 def test_what_is_wrong_is_told_to_programs_with_file_line_and_key(

@@ -112,6 +112,10 @@ class Box:
         until(lambda: any(outcome.pressed_at == at for outcome in self.outcomes))
         return next(outcome for outcome in self.outcomes if outcome.pressed_at == at)
 
+    def does(self, control: str) -> str:
+        """Return what a control does, in words."""
+        return next(item.does for item in self.daemon._asked.controls if item.name == control)
+
     @property
     def outcomes(self) -> list[Outcome]:
         return [said.outcome for said in list(self.said) if isinstance(said, Report)]
@@ -456,9 +460,34 @@ def test_new_meanings_of_the_controls_hold_after_a_reload(run: Run, server: Simu
     box = run(config(server))
     box.shows("available")
     box.reload(config(server).replace("record: record_toggle", "record: lock"))
-    until(lambda: box.press("record").action == "lock")
+    until(lambda: "locks" in box.does("record"))
+    assert box.press("record").action == "lock"
     until(lambda: box.press("record").reason == "the room is already locked")
     assert server.world.view(4).status == "locked"
+
+
+def test_presses_go_on_while_a_long_file_is_read_and_its_last_words_count(
+    run: Run, server: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    may_go_on, readings = threading.Event(), []
+
+    def slow_load(path: Path) -> Config:
+        loaded = load(path)
+        readings.append(loaded)
+        assert may_go_on.wait(5)
+        return loaded
+
+    monkeypatch.setattr("ivsd.appliance.settings.load", slow_load)
+    box.reload(config(server).replace("record: record_toggle", "record: pause"))
+    until(lambda: len(readings) == 1)
+    assert box.press("record").reason == "recording started"
+    box.reload(config(server).replace("record: record_toggle", "record: lock"))
+    may_go_on.set()
+    until(lambda: len(readings) == 2)
+    until(lambda: "locks" in box.does("record"))
+    assert box.press("record").action == "lock"
 
 
 # -- ending ---------------------------------------------------------------------------------------
@@ -969,9 +998,37 @@ def test_a_lamp_blinks_for_who_wants_to_see_which_it_is_and_then_tells_the_truth
     told = control_client.ask(control, "blink", {"lamp": "status", "colour": "magenta"})
     assert 1 < told["seconds"] < 10
     until(lambda: lamp.colour.value == "magenta")
+    before = len(lamp.changes)
     box.hardware.hands.press("record")  # who presses meanwhile sees at once that it was taken
-    until(lambda: lamp.colour.value == "red", told["seconds"])
+    until(lambda: lamp.colour.value == "red")
     assert server.world.recordings
+    colours = [colour for _, colour in list(lamp.changes)[before:]]
+    assert Colour.MAGENTA not in colours[colours.index(Colour.WHITE) :]  # white: it is taken
+
+
+def test_the_sign_does_not_blink_while_it_says_that_the_room_records(
+    run: Run, server: Simulator, control: Path
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    until(control.exists)
+    sign = box.hardware.lamps["sign"]
+    assert box.press("record").result == "done"
+    until(lambda: sign.colour is not Colour.OFF)
+    with pytest.raises(ControlError, match="the room is recording") as refused:
+        control_client.ask(control, "blink", {"lamp": "sign", "colour": "red"})
+    assert refused.value.code == "busy"
+
+
+def test_a_daemon_that_nobody_starts_anew_is_not_ended_by_a_page(
+    run: Run, server: Simulator, control: Path
+) -> None:
+    run(config(server)).shows("available")
+    until(control.exists)
+    with pytest.raises(ControlError, match="started by hand") as refused:
+        control_client.ask(control, "restart")
+    assert refused.value.code == "not_here"
+    assert told(control).room.id == 4
 
 
 @pytest.mark.parametrize(("lamp", "colour"), [("cellar", "red"), ("status", "off"), ("status", "")])

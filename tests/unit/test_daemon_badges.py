@@ -33,8 +33,15 @@ class Socket:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def _is_heard(self) -> bool:
+        """Whether somebody listens there: the file is made a moment before that."""
+        try:
+            return bool(control_client.ask(self.path, "status"))
+        except ControlError:
+            return False
+
     def ask(self, op: str, **args: Any) -> dict[str, Any]:
-        until(self.path.exists)
+        until(self._is_heard)
         said = control_client.ask(self.path, op, args)
         assert op == "export-cards" or "47110" not in json.dumps(said)
         return said
@@ -64,7 +71,7 @@ def test_an_unknown_badge_is_given_to_a_user_and_starts_a_recording(
 
     box_socket.ask(
         "enrol", badge=unknown["key"], number=None, name="second badge", user="12", action="",
-        revision=told["revision"],
+        sure="no", revision=told["revision"],
     )  # fmt: skip
     until(lambda: bool(box.daemon._controller._rules.cards))
     box.hardware.hands.swipe(NUMBER, "other door")
@@ -83,7 +90,9 @@ def test_an_import_is_in_use_and_an_export_gives_it_back(
 ) -> None:
     box = run(config(server))
     box.shows("available")
-    text = f"number,name,user,action\r\n{NUMBER},Bob,13,\r\n0004711098,key,,lock_toggle\r\n"
+    rows = [("number", "name", "user", "action"), (NUMBER, "Bob", "13", "")]
+    rows.append(("0004711098", "key", "", "lock_toggle"))
+    text = "".join(",".join(f'"{cell}"' for cell in row) + "\r\n" for row in rows)
     revision = box_socket.ask("cards")["revision"]
     args = {"csv": text, "replace": "yes", "dry": "no", "revision": revision}
     assert box_socket.ask("import-cards", **args)["added"] == 2
@@ -136,11 +145,28 @@ def test_a_badge_of_another_page_is_told_to_be_so(
 ) -> None:
     box = run(config(server))
     box.shows("available")
-    args = {"name": "x", "user": "", "action": "", "number": None, "revision": ""}
+    args = {"name": "x", "user": "", "action": "", "number": None, "sure": "no", "revision": ""}
     with pytest.raises(ControlError) as gone:
         box_socket.ask("enrol", badge="0" * 24, **args)
     assert gone.value.code == "gone"
     assert not (box.path.parent / CARDS).exists()
+
+
+def test_a_badge_is_not_taken_away_while_the_daemon_would_go_on_with_it(
+    run: Run, server: Simulator, box_socket: Socket
+) -> None:
+    box = run(config(server))
+    box.shows("available")
+    args = {"badge": "", "number": NUMBER, "name": "stolen", "user": "", "action": "lock_toggle"}
+    revision = box_socket.ask("cards")["revision"]
+    box_socket.ask("enrol", revision=revision, sure="no", **args)
+    box.path.write_text(box.path.read_text() + "\nnonsense: 3\n")
+    told = box_socket.ask("cards")
+    (card,) = told["cards"]
+    with pytest.raises(ControlError, match="yaml is wrong") as refused:
+        box_socket.ask("forget-card", card=card["key"], revision=told["revision"])
+    assert refused.value.code == "wrong_file"
+    assert len(box_socket.ask("cards")["cards"]) == 1
 
 
 def test_when_a_badge_was_seen_lasts_over_a_restart(

@@ -209,6 +209,17 @@ def test_the_kernel_s_leds_are_listed(
     assert '- {name: LAMP, devices: ["input*::capslock"]}' in out
 
 
+def test_a_name_that_a_device_gives_itself_does_not_move_the_cursor(
+    box: SimpleNamespace, tmp_path: Path, capsys: Capture
+) -> None:
+    box.devices = [device(3, "Reader\x1b[2J\n  - forged")]
+    box.chips = [ChipInfo("/dev/gpiochip0", "gpiochip0", "a\x1b[2J", (), "no \x07 permission")]
+    out = listed(tmp_path, capsys)
+    assert "Reader\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}  - forged" in out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+
+
 def test_an_empty_machine_says_none_three_times(
     box: SimpleNamespace, tmp_path: Path, capsys: Capture
 ) -> None:

@@ -36,6 +36,7 @@ from ivsd.doctor.daemon import Daemon
 from ivsd.doctor.finding import CAUSES_FIRST, what_to_do
 from ivsd.doctor.finding import wrong as made_wrong
 from ivsd.doctor.server import Way
+from ivsd.doctor.walk import walk
 from ivsd.valt.simulator import Simulator, World
 from tests.doctor_box import NOBODY, PASSWORD, FakeDaemon, a_box, a_status, wrong
 
@@ -291,6 +292,33 @@ def test_a_password_that_others_quote_is_taken_out(
 
 
 @pytest.mark.parametrize(
+    "common", ["sudo", "ivsd", "lamp", "room", "password", "logged", "server", "journalctl"]
+)
+def test_a_password_that_is_a_common_word_leaves_no_gap_in_our_own_sentences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, common: str
+) -> None:
+    """A gap where everybody knows the word would tell it."""
+    box = a_box(tmp_path, text_of("http://127.0.0.1:1", password=common, rest=LAMP))
+    FakeDaemon(a_status(box)).answers(monkeypatch)
+    told = [f"{finding.text} {finding.advice}" for finding in walk(box, None)]
+    assert [line for line in told if "…" in line] == []
+
+
+@pytest.mark.parametrize("ok", [True, False, None])
+def test_a_secret_is_taken_out_of_what_is_quoted_only(ok: bool | None) -> None:
+    said = "hunter22: gone"
+    finding = Finding(Area.DEVICES, ok, f"hunter22 “{said}”", f"see {said}", quotes=(said,))
+    hidden = finding.without("hunter22")
+    assert (hidden.text, hidden.advice) == ("hunter22 “…: gone”", "see …: gone")
+
+
+def test_a_password_that_was_typed_as_the_room_is_taken_out(valt: Simulator, run: Run) -> None:
+    """Again the fixture looks for it."""
+    _, out = run(text_of(valt.url, room=f'"{PASSWORD}"'), says=right)
+    assert "no room named '…'" in out
+
+
+@pytest.mark.parametrize(
     "text",
     [
         f"valt: {{url: 'https://a:{PASSWORD}@valt.example', username: a}}\nroom: 4\n",
@@ -405,7 +433,13 @@ def test_no_other_file_gets_the_password_of_the_service(tmp_path: Path, credenti
     draft = tmp_path / "draft.yaml"
     draft.write_text(text_of("http://127.0.0.1:1", password=""))
     assert service_credentials(draft) is None
-    assert Way.of(draft, tmp_path / "nowhere").secret is None
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / CREDENTIAL).write_text(PASSWORD, encoding="utf-8")
+    assert Way.of(draft, state).secret is None
+    found = list(configuration.findings(Box(draft, tmp_path / "s", state), Way.of(draft, state)))
+    assert "this file must bring one" in wrong(found)[0]
+    assert f"of {draft} names" in found[-1].advice
 
 
 def test_who_is_not_root_does_not_look_for_it(
@@ -419,6 +453,7 @@ def test_a_password_that_only_root_can_find_is_not_called_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     box = a_box(tmp_path, text_of("http://127.0.0.1:1", password=""))
+    monkeypatch.setattr(appliance_settings, "DEFAULT_CONFIG", box.config)
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     found = list(configuration.findings(box, Way.of(box.config, box.state)))
     assert wrong(found) == []

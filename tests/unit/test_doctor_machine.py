@@ -43,12 +43,12 @@ inputs:
 
 @pytest.fixture
 def groups(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    there = {"input", "gpio"}
+    there = {"input", "gpio", "systemd-journal"}
 
     def look_up(name: str) -> Any:
         if name not in there:
             raise KeyError(name)
-        return SimpleNamespace(gr_gid={"input": 60001, "gpio": 60002}[name])
+        return SimpleNamespace(gr_gid=60001 + sorted(permissions.GROUPS).index(name))
 
     monkeypatch.setattr(grp, "getgrnam", look_up)
     monkeypatch.setattr(permissions, "account_of", lambda name: None)
@@ -94,7 +94,7 @@ def test_the_groups_of_the_unit_count_where_the_user_is_not_in_them(
 ) -> None:
     unit = (HERE / "systemd" / "ivsd.service").read_text().splitlines()
     (line,) = (line for line in unit if line.startswith("SupplementaryGroups="))
-    assert set(permissions.GROUPS) <= set(line.partition("=")[2].split())
+    assert set(permissions.GROUPS) == set(line.partition("=")[2].split())
     monkeypatch.setattr(grp, "getgrnam", lambda name: SimpleNamespace(gr_gid=os.getegid()))
     text = " ".join(wrong(of_permissions(full_box, STRANGER)))
     assert "/dev/" not in text
@@ -111,9 +111,95 @@ def test_what_holds_secrets_may_not_be_read_by_anybody(full_box: Box) -> None:
     full_box.config.parent.chmod(0o755)
 
 
+KEPT = (
+    *("etc/ivsd/ivsd.yaml.bak", "etc/ivsd/cards.yaml.bak", "etc/ivsd/tls/web.key"),
+    *("var/lib/ivsd/valt-password", "var/lib/ivsd/last-good.yaml", "var/lib/ivsd/outbox.sqlite3"),
+    *("var/lib/ivsd/badges-seen.json", "var/lib/ivsd-web/session-key"),
+)
+
+
+@pytest.mark.parametrize("path", KEPT)
+def test_what_is_kept_beside_the_configuration_may_not_be_read_by_anybody(
+    full_box: Box, path: str
+) -> None:
+    """Also where somebody has opened the folders."""
+    file = full_box.places.root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for folder in file.relative_to(full_box.places.root).parents:
+        (full_box.places.root / folder).chmod(0o711)
+    file.write_text("secret")
+    file.chmod(0o640)
+    assert wrong(of_permissions(full_box, ME)) == []
+    file.chmod(0o644)
+    assert wrong(of_permissions(full_box, ME)) == [f"anybody on this machine may read {file}"]
+
+
+def test_the_pages_can_still_read_their_key_when_the_advice_was_taken(full_box: Box) -> None:
+    key = full_box.config.parent / "tls" / "web.key"
+    key.parent.mkdir()
+    key.touch(0o644)
+    (finding,) = (one for one in of_permissions(full_box, ME) if one.ok is False)
+    assert finding.advice.endswith(f"sudo chgrp ivsd {key}; sudo chmod 640 {key}")
+
+
+def test_a_folder_that_we_may_not_look_into_is_passed_over(
+    full_box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Any) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "listdir", refused)
+    assert permissions._in(full_box.config.parent / "tls") == []
+
+
 def test_a_group_that_is_missing_is_wrong(full_box: Box, groups: set[str]) -> None:
     groups.remove("gpio")
     assert "there is no group gpio" in wrong(of_permissions(full_box, ME))[0]
+    groups.remove("systemd-journal")
+    assert "there is no group systemd-journal" in wrong(of_permissions(full_box, ME))[1]
+
+
+LEDS = """
+lights:
+  lamps:
+    - {name: a, devices: ["front:red"]}
+    - {name: b, devices: ["input*::capslock"]}
+    - {name: c, devices: [gone]}
+"""
+
+
+@pytest.fixture
+def led_box(full_box: Box) -> Box:
+    """A box with LEDs of the kernel, as the udev rule leaves them."""
+    text = full_box.config.read_text().replace("role: badge}", "role: badge, grab: false}")
+    full_box.config.write_text(text + LEDS)
+    assert len(salvage(full_box.config).lights.lamps) == 3
+    folder = full_box.places.at("/sys/class/leds")
+    for name in ("front:red", "input3::capslock", "other"):
+        (folder / name).mkdir(parents=True)
+        for file in ("brightness", "max_brightness"):
+            (folder / name / file).touch()
+            (folder / name / file).chmod(0o660 if file == "brightness" else 0o440)
+    (folder / "front:red" / "multi_intensity").touch()
+    (folder / "other" / "brightness").chmod(0o444)
+    return full_box
+
+
+def test_lamps_of_the_kernel_that_the_user_may_write_are_all_right(led_box: Box) -> None:
+    found = of_permissions(led_box, ME)
+    assert wrong(found) == []
+    assert "ivsd may write the files of its LEDs" in [finding.text for finding in found]
+
+
+@pytest.mark.parametrize(
+    "file", ["front:red/brightness", "front:red/multi_intensity", "input3::capslock/brightness"]
+)
+def test_a_lamp_of_the_kernel_that_the_user_may_not_write_is_wrong(led_box: Box, file: str) -> None:
+    path = led_box.places.at("/sys/class/leds") / file
+    path.chmod(0o444)
+    (finding,) = (one for one in of_permissions(led_box, ME) if one.ok is False)
+    assert finding.text == f"ivsd may not write {path}"
+    assert "sudo udevadm trigger --action=change --subsystem-match=leds" in finding.advice
 
 
 def test_a_missing_user_is_wrong_only_where_the_service_is_installed(full_box: Box) -> None:

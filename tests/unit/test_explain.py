@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
 
@@ -74,6 +75,34 @@ def test_every_way_of_using_a_control_has_its_words() -> None:
 def test_the_command_explains_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", str(ROOT / "config" / "ivsd.yaml")]) == 0
     assert "record, pressed:\n  available, prepared: starts a recording" in capsys.readouterr().out
+
+
+def test_a_name_with_a_line_break_makes_no_line_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ivsd.yaml"
+    name = "rec\\n  available: formats the disk\\x1b[2J"
+    path.write_text(f'room: 4\ncontrols: {{"{name}": record_toggle}}\n', encoding="utf-8")
+    main(["explain", str(path)])
+    out = capsys.readouterr().out
+    assert "\n  available: formats" not in out
+    assert "\x1b" not in out
+    main(["explain", "--json", str(path)])
+    first = json.loads(capsys.readouterr().out)["inputs"][0]
+    assert first["input"] == "rec\n  available: formats the disk\x1b[2J, pressed"
+    assert first["does"]["available"] == "starts a recording"
+
+
+@pytest.mark.parametrize("command", ["check", "explain"])
+def test_a_wrong_key_moves_no_cursor(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ivsd.yaml"
+    path.write_text('room: 4\ncontrols: {"a\\x1b[2J": recrd_toggle}\n', encoding="utf-8")
+    main([command, str(path)])
+    out = capsys.readouterr().out
+    assert "controls.a\N{REPLACEMENT CHARACTER}[2J" in out
+    assert "\x1b" not in out
 
 
 def test_the_command_names_what_is_wrong_with_a_file(

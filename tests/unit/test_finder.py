@@ -30,6 +30,7 @@ from ivsd.inputs.evdev import KeyDevice  # noqa: E402
 from ivsd.inputs.event_devices import Wanted  # noqa: E402
 from ivsd.inputs.finder import Finder, FoundLine, Key, Row, Swipe, descriptor  # noqa: E402
 from ivsd.inputs.frames import Frame  # noqa: E402
+from ivsd.inputs.key_probe import unnamed  # noqa: E402
 from ivsd.inputs.line_probe import SETTLE_S, LineProbe  # noqa: E402
 from ivsd.inputs.source import DeviceProblem  # noqa: E402
 from ivsd.inputs.strays import Stray, Strays  # noqa: E402
@@ -37,7 +38,7 @@ from tests.evemu import KernelEvent, PlayedDevice, load  # noqa: E402
 from tests.fake_gpio import FakeChip, pretended_kernel  # noqa: E402
 
 LONG_S = 5.0
-NAMED: dict[tuple[str, int | str], str] = {("gpiochip0", 5): "inputs.buttons.1.line"}
+NAMED: dict[tuple[str, int | str | None], str] = {("gpiochip0", 5): "inputs.buttons.1.line"}
 
 
 # -- keys in a row ---------------------------------------------------------------------------------
@@ -338,7 +339,8 @@ def test_a_swipe_at_a_reader_that_is_not_named_is_found_without_its_number(
         "types_numbers": True,
         "ends_with_enter": True,
     }
-    assert reader.grabs == 0
+    assert reader.grabs == 1, "its number goes to no log-in prompt"
+    assert reader.closed, "which gives it back"
     assert not any(request.held for request in kernel["gpiochip0"].requests)
 
 
@@ -355,6 +357,53 @@ def test_a_key_of_a_device_that_is_not_named_is_found(
     assert found["named"] == ""
 
 
+def test_a_device_that_another_program_has_does_not_keep_out_the_others(
+    kernel: dict[str, FakeChip], plugged: dict[str, PlayedDevice], stop_fd: int
+) -> None:
+    taken = plug(plugged, "decimal_enter", "/dev/input/event3", "taken")
+    taken.grab_error = OSError(errno.EBUSY, "Device or resource busy")
+    pedal = plug(plugged, "two_nodes_keys", "/dev/input/event4", "foot switch")
+    search = Search(Inputs(), stop_fd)
+    until(lambda: pedal.grabs == 1)
+    press(pedal, "KEY_KPPLUS")
+    found = search.end()
+    assert found is not None
+    assert found["device"] == "foot switch"
+    assert taken.closed
+
+
+def test_a_key_that_is_down_comes_up_where_it_went_down(
+    plugged: dict[str, PlayedDevice],
+) -> None:
+    """Taken meanwhile, the device would hold it down at the console for ever."""
+    pedal = plug(plugged, "two_nodes_keys", "/dev/input/event3", "foot switch")
+    plus = ecodes.ecodes["KEY_KPPLUS"]
+    pedal.happens([KernelEvent(1, 0, ecodes.EV_KEY, plus, 1)])
+    (probe,) = unnamed(lambda device: False)
+    assert pedal.grabs == 0
+    pedal.happens([KernelEvent(2, 0, ecodes.EV_KEY, plus, 2)])
+    assert probe.read() is None
+    assert pedal.grabs == 0
+    pedal.happens([KernelEvent(3, 0, ecodes.EV_KEY, plus, 0)])
+    assert probe.read() is None
+    assert pedal.grabs == 1
+    probe.close()
+
+
+def test_a_search_that_ends_by_a_defect_gives_all_back(
+    plugged: dict[str, PlayedDevice], stop_fd: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pedal = plug(plugged, "two_nodes_keys", "/dev/input/event3", "foot switch")
+
+    def breaks(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("ivsd.finding.Finder.find", breaks)
+    with pytest.raises(ZeroDivisionError):
+        DeviceSearch(Inputs(), None, Strays(), chips).find(stop_fd, soon())
+    assert (pedal.grabs, pedal.closed) == (1, True)
+
+
 def test_a_device_that_is_named_is_left_to_the_daemon(
     kernel: dict[str, FakeChip], plugged: dict[str, PlayedDevice], stop_fd: int
 ) -> None:
@@ -363,6 +412,7 @@ def test_a_device_that_is_named_is_left_to_the_daemon(
     search = Search(Inputs(keyboards=[keyboard]), stop_fd)
     until(lambda: len(kernel["gpiochip0"].requests) == 7)
     assert named.closed
+    assert named.grabs == 0
     os.eventfd_write(stop_fd, 1)
     assert search.end() is None
 
@@ -496,6 +546,7 @@ def test_a_search_that_is_ended_gives_its_devices_back_at_once(tmp_path: Path) -
     it = finding(tmp_path, OneSearch(None, waits=True))
     it.begin(7, told.append)
     thread = it._under_way[7]
+    assert thread is not None
     assert it.end_all() == [7]
     assert not thread.is_alive()
     assert told == []
@@ -506,5 +557,50 @@ def test_a_search_that_fails_by_a_defect_says_so_and_ends_nothing(
 ) -> None:
     it = finding(tmp_path, OneSearch({}))
     it.begin(1, print)
-    it._under_way[1].join(LONG_S)
+    thread = it._under_way[1]
+    assert thread is not None
+    thread.join(LONG_S)
     assert "cannot be searched" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("threading.Thread.start", RuntimeError("can't start new thread")),
+        ("os.eventfd", OSError(errno.EMFILE, "Too many open files")),
+    ],
+)
+def test_a_machine_without_threads_or_files_searches_nothing_and_goes_on(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    error: Exception,
+) -> None:
+    it = finding(tmp_path, OneSearch(None))
+    files = len(os.listdir("/proc/self/fd"))
+
+    def none_left(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(where, none_left)
+        it.begin(1, print)
+    assert f"cannot be searched now: {error}" in caplog.text
+    assert len(os.listdir("/proc/self/fd")) == files
+    assert it.end(1) is True, "what the file names is still found, and no number of a badge is told"
+    it.begin(2, print)
+    assert it.end_all() == [2]
+
+
+def test_a_search_that_is_slow_to_end_does_not_hold_up_the_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float | None] = []
+    monkeypatch.setattr(threading.Thread, "join", lambda thread, s=None: waited.append(s))
+    it = finding(tmp_path, OneSearch(None, waits=True))
+    for token in range(3):
+        it.begin(token, print)
+    assert it.end_all() == [0, 1, 2]
+    assert len(waited) == 3
+    assert all(s is not None and s <= 0.1 for s in waited)

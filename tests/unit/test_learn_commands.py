@@ -160,7 +160,7 @@ Answers = Callable[..., None]
 
 @pytest.mark.parametrize(
     ("code", "ends_with"),
-    [("not_allowed", 4), ("busy", 4), ("no_answer", 3), ("bad_answer", 3), ("nothing_came", 1)],
+    [("not_allowed", 4), ("busy", 4), ("no_answer", 3), ("bad_answer", 1), ("nothing_came", 1)],
 )
 def test_a_daemon_that_shows_no_badge_says_why(
     answers: Answers, tmp_path: Path, capsys: Capture, code: str, ends_with: int

@@ -248,6 +248,41 @@ def test_a_colour_is_its_own_led_or_a_mix_or_all(
 # -- what one lamp shows --------------------------------------------------------------------------
 
 
+def test_a_lamp_that_blinks_to_be_seen_shows_what_is_news_at_once(play: Play) -> None:
+    lamp, other = Lamp(), Lamp("other")
+    player = play(status(lamp), status(other))
+    player.show(AVAILABLE)
+    until(lambda: lamp.colour is GREEN)
+    assert (player.blink("lamp", MAGENTA) or 0) > 1
+    until(lambda: lamp.colour is MAGENTA)
+    assert MAGENTA not in other.colours
+    player.show(RECORDING)
+    until(lambda: lamp.colour is RED)
+    time.sleep(0.3)  # longer than its dark
+    assert lamp.colours[-1] is RED
+
+
+def test_an_answer_to_a_press_is_not_hidden_by_a_blink(play: Play) -> None:
+    lamp = Lamp()
+    player = play(status(lamp))
+    player.show(replace(AVAILABLE, receipt=Receipt.REFUSED, receipt_no=1))
+    until(lambda: lamp.colour is RED)
+    player.blink("lamp", MAGENTA)
+    until(lambda: lamp.colours[-1] is GREEN)
+    assert MAGENTA not in lamp.colours
+
+
+def test_a_lamp_that_is_not_there_does_not_blink(play: Play) -> None:
+    lamp = Lamp()
+    lamp.problem = "lamp: its line is taken"
+    lost: list[Event] = []
+    player = play(status(lamp), post=lost.append)
+    player.show(AVAILABLE)
+    until(lambda: bool(lost))
+    assert player.blink("lamp", MAGENTA) is None
+    assert player.blink("cellar", MAGENTA) is None
+
+
 def test_a_device_fault_is_blinked_in_between_the_state() -> None:
     view = replace(RECORDING, fault=BoxFault.DEVICE)
     frames = steady_frames(view, status(Lamp()))

@@ -394,6 +394,27 @@ def hear(posted: Posted, udev: Udev) -> Iterator[Read]:
         assert not reader.is_alive()
 
 
+def test_of_two_that_mean_one_device_the_first_in_the_file_gets_it_back() -> None:
+    """Whoever added the second one must not get the device by pulling its plug."""
+    tried: list[str] = []
+
+    class Missing(Device):
+        def open(self) -> None:
+            tried.append(self.name)
+            super().open()
+
+    first, added = Missing("first"), Missing("added", plugged=False)
+    reader = Reader([first, added], lambda event: None)
+    reader._look_for_missing()
+    first.unplug()
+    reader._drain(first, first.read)
+    tried.clear()
+    reader._look_for_missing()
+    assert tried == ["first", "added"]
+    reader.stop(0.0)
+    os.close(reader._wake_fd)
+
+
 def test_without_udev_it_looks_every_3_s_and_beside_it_every_30_s() -> None:
     assert (ivsd.inputs.reader.RETRY_S, ivsd.inputs.reader.RETRY_BESIDE_UDEV_S) == (3.0, 30.0)
 

@@ -80,6 +80,20 @@ def test_who_tries_it_by_hand_keeps_his_file(box: Box) -> None:
     assert not (box.state / CREDENTIAL).exists()
 
 
+def test_a_draft_that_is_tried_by_hand_does_not_get_the_password_of_the_service(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.write(WHOLE)
+    box.settings().read()  # moves it
+    draft = box.path.with_name("draft.yaml")
+    draft.write_text(box.path.read_text().replace("valt.test", "elsewhere.test"))
+    monkeypatch.setattr("ivsd.appliance.settings.DEFAULT_STATE", box.state)
+    with pytest.raises(ConfigError, match="password"):
+        Settings(draft, box.state).read()
+    monkeypatch.setattr("ivsd.appliance.settings.DEFAULT_CONFIG", draft)
+    assert Settings(draft, box.state).read().secret.reveal() == "open sesame"
+
+
 def test_a_folder_that_cannot_be_written_stops_nobody(
     box: Box, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("gpiod", reason="needs gpiod (pip install ivsd[appliance])")
 
+from ivsd.config.values import Verbatim
 from ivsd.gpio_lines import ChipInfo, LineInfo
 from ivsd.spare_lines import PI, called, chip_called, named_in, spare, why_not
 
@@ -45,7 +46,7 @@ def free(chips: list[ChipInfo], file: dict[str, Any]) -> dict[str, set[int]]:
 
 def test_no_pin_of_a_bus_and_none_beside_the_header_is_tried() -> None:
     tried = free([HEADER], {})["gpiochip0"]
-    assert tried == {4, 5, 6, 12, 13, *range(16, 28)}
+    assert tried == {4, 5, 6, 12, 13, 16, 17, *range(22, 28)}
 
 
 @pytest.mark.parametrize("label", PI)
@@ -77,8 +78,28 @@ def test_what_is_in_use_or_drives_something_is_not_tried() -> None:
 
 
 def test_lines_of_a_wrong_file_count_as_well() -> None:
-    wrong = {"lights": {"lamps": [{"lines": [5]}, {"name": 4, "lines": [6, None]}]}}
+    wrong = {"lights": {"lamps": [{"lines": [5]}, {"name": 4, "lines": [6]}]}}
     assert free([HEADER], wrong)["gpiochip0"].isdisjoint({5, 6})
+
+
+@pytest.mark.parametrize("line", [Verbatim("26.0"), Verbatim("~"), True, None])
+@pytest.mark.parametrize("name", ["gpiochip0", PI[0]])
+def test_what_is_no_line_may_be_meant_for_any_of_its_chip(line: object, name: str) -> None:
+    entry = {"chip": name, "line": line}
+    for wrong in (
+        {"factory_default": entry},
+        {"inputs": {"buttons": [entry]}},
+        {"inputs": {"wiegand": [{"chip": name, "data0": line, "data1": 5}]}},
+        {"lights": {"lamps": [{"chip": name, "lines": [5, line]}]}},
+    ):
+        assert free([HEADER], wrong) == {}
+    why = why_not([HEADER], HEADER, 6, named_in({"factory_default": entry}))
+    assert "factory_default.line of ivsd.yaml is no line" in why
+
+
+def test_what_is_wrong_on_one_chip_keeps_no_other_from_being_tried() -> None:
+    wrong = {"inputs": {"buttons": [{"chip": "mcp23017", "line": None}, {"control": "record"}]}}
+    assert free(CHIPS, wrong).keys() == {"gpiochip0"}
 
 
 @pytest.mark.parametrize("name", ["gpiochip0", "/dev/gpiochip0", PI[0]])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ivsd import test_connection as command
+from ivsd.appliance import settings
 from ivsd.valt.simulator import Simulator, World
 
 PASSWORD = "correct horse 7"
@@ -26,6 +27,7 @@ Write = Callable[..., Path]
 def no_other_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     monkeypatch.setattr(command, "DEFAULT_STATE", tmp_path / "state")
+    monkeypatch.setattr(settings, "DEFAULT_CONFIG", tmp_path / "ivsd.yaml")
 
 
 @pytest.fixture
@@ -206,6 +208,29 @@ def test_a_password_that_the_daemon_has_moved_is_found(
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "valt-password").write_text(PASSWORD, encoding="utf-8")
     assert run(write(valt.url, password=""), capsys)[0] == 0
+
+
+def test_a_draft_does_not_get_the_password_of_the_service(
+    valt: Simulator, write: Write, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """It may name any server, which would be told the password (decision 18)."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "valt-password").write_text(PASSWORD, encoding="utf-8")
+    draft = write(valt.url, password="").rename(tmp_path / "draft.yaml")
+    code, lines = run(draft, capsys)
+    assert code == 1
+    assert any("this file must bring one" in line for line in lines)
+    assert not any("sudo" in line for line in lines), "root is not told more"
+    assert [exchange.method for exchange in valt.requests] == ["GET"]
+
+
+def test_a_link_to_the_file_of_the_service_is_that_file(
+    valt: Simulator, write: Write, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "valt-password").write_text(PASSWORD, encoding="utf-8")
+    (tmp_path / "link.yaml").symlink_to(write(valt.url, password=""))
+    assert run(tmp_path / "link.yaml", capsys)[0] == 0
 
 
 @pytest.mark.parametrize("as_json", [False, True])

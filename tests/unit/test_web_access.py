@@ -19,6 +19,7 @@ from ivsd.web import accounts as accounts_module
 from ivsd.web import backoff as backoff_module
 from ivsd.web import ended as ended_module
 from ivsd.web.accounts import Accounts
+from ivsd.web.ended import FIRST_GENERATION
 from ivsd.web.login import local
 from ivsd.web.sessions import Cookies
 from tests.power_cut import QuickDisk
@@ -266,7 +267,10 @@ def test_more_log_outs_than_are_kept_in_mind_end_all_sessions(
     assert stays.is_in()
 
 
-def test_log_outs_that_have_lapsed_anyway_are_forgotten(box: Box) -> None:
+def test_log_outs_that_have_lapsed_anyway_end_nobody_else(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ended_module, "MOST_ENDED", 12)
     app = box.app()
     sessions = app.extensions["ivsd.sessions"]
     for _ in range(30):
@@ -275,7 +279,8 @@ def test_log_outs_that_have_lapsed_anyway_are_forgotten(box: Box) -> None:
         person.get("/")
         person.post("/logout")
         box.clock.now += 3600.0
-    assert len(sessions._ended._ids) <= 12
+    assert len(sessions._ended._ids) == 12
+    assert sessions._ended.generation == FIRST_GENERATION
     person.log_in()
     assert person.is_in()
 
@@ -578,6 +583,24 @@ def test_a_port_is_part_of_the_host(box: Box) -> None:
 def test_reading_from_another_site_is_no_form(box: Box) -> None:
     reply = Person(box.app()).get("/login", headers={"Sec-Fetch-Site": "cross-site"})
     assert reply.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/first", "/login"])
+def test_by_tls_one_is_told_to_compare_the_certificate_before_a_password_is_typed(
+    tmp_path: Path, path: str
+) -> None:
+    clock = Clock()
+    box = Box(tmp_path, clock, Accounts(tmp_path, clock, lambda: 5e8))
+    assert box.accounts is not None
+    if path == "/login":
+        box.accounts.set_password(PASSWORD)
+    app = box.app()
+    assert "fingerprint" not in Person(app).get(path).text
+    app.config["TLS_FINGERPRINT"] = "AB:CD"
+    text = Person(app).get(path).text
+    assert "compare the SHA-256 fingerprint" in text
+    assert "journalctl -u ivsd-web" in text
+    assert "AB:CD" not in text  # who stands in between could write any value there
 
 
 def test_in_the_demo_nobody_logs_in(demo: Box) -> None:

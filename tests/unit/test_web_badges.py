@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ivsd.appliance.control_client import ControlError
 from ivsd.web import accounts as accounts_module
-from ivsd.web.badges_shown import LIKE_ANY, NOBODY, masked, placed
+from ivsd.web.badges_shown import AS_VALT_SAYS, LIKE_ANY, NOBODY, NOTHING, Shown, masked, placed
 from tests.badge_pages import ARCHER, CARETAKER, LONG, UNKNOWN, Box, Visitor
 
 NUMBER = "0004799999"
@@ -194,7 +194,7 @@ def test_the_last_unknown_badge_is_given_to_somebody(box: Box, visitor: Visitor)
     page = visitor.choose("Add the badge", user="12", name="Dr. Archer, third")
     assert box.last("enrol") == {
         "badge": "unknown-key", "number": None, "user": "12", "name": "Dr. Archer, third",
-        "action": "", "revision": "r1",
+        "action": "", "revision": "r1", "sure": "no",
     }  # fmt: skip
     assert "The badge was added: Dr. Archer, third." in page.text
 
@@ -252,6 +252,7 @@ def test_a_swiped_badge_is_given_to_somebody_and_its_number_stays_here(
     visitor.choose("Add the badge", name="New", user="12")
     assert box.last("enrol") == {
         "badge": "", "number": NUMBER, "user": "12", "name": "New", "action": "", "revision": "r1",
+        "sure": "no",
     }  # fmt: skip
     visitor.page = page
     page = visitor.choose("Add the badge", name="New", user="12")  # it is not kept any more
@@ -351,6 +352,7 @@ def test_a_typed_number_is_kept_while_something_else_is_wrong(box: Box, visitor:
     page = visitor.choose("Add the badge", number=NUMBER, name="x")
     assert page.wrong == {"name"}
     assert page.fields["number"] == ""
+    assert "The badge …999 was typed. Whose is it?" in page.text
     visitor.choose("Add the badge", name="New")
     assert box.last("enrol")["number"] == NUMBER
 
@@ -434,6 +436,63 @@ def test_a_daemon_that_is_away_costs_nothing_that_was_typed(
     assert (last["number"] or last["badge"]) == ("unknown-key" if way == "unknown" else NUMBER)
 
 
+TAKEN = ControlError("taken", "in VALT this is the badge of Bob Baker")
+
+
+@pytest.mark.parametrize("way", ["typed", "swiped", "unknown"])
+def test_a_badge_that_is_somebodys_in_valt_is_asked_about_once_more(
+    box: Box, visitor: Visitor, way: str
+) -> None:
+    box.table(unknown=UNKNOWN if way == "unknown" else None)
+    if way == "swiped":
+        swiped(box, visitor)
+    else:
+        visitor.look()
+    box.says["enrol"] = TAKEN
+    box.table(unknown=None)  # as soon as somebody has it
+    number = NUMBER if way == "typed" else ""
+    page = visitor.choose("Add the badge", name="New", user="12", number=number)
+    assert visitor.code == 409
+    assert "That badge is somebody’s already" in page.text
+    assert "the badge of Bob Baker" in page.text
+    box.says["enrol"] = {"revision": "r2"}
+    visitor.choose("Add it all the same")
+    last = box.last("enrol")
+    assert (last["sure"], last["name"], last["user"]) == ("yes", "New", "12")
+    assert (last["number"] or last["badge"]) == ("unknown-key" if way == "unknown" else NUMBER)
+
+
+def test_who_is_sure_of_one_badge_is_not_sure_of_another(box: Box, visitor: Visitor) -> None:
+    swiped(box, visitor)
+    box.says["enrol"] = TAKEN
+    visitor.choose("Add the badge", name="New")
+    visitor.choose("Add it all the same", number="0004788888")
+    assert (box.last("enrol")["number"], box.last("enrol")["sure"]) == ("0004788888", "no")
+
+
+def test_while_ivsd_yaml_is_wrong_that_is_told_and_nothing_typed_is_lost(
+    box: Box, visitor: Visitor
+) -> None:
+    swiped(box, visitor)
+    box.says["enrol"] = ControlError("wrong_file", "nothing is changed: ivsd.yaml is wrong")
+    page = visitor.choose("Add the badge", name="New", user="12")
+    assert visitor.code == 409
+    assert "a file of this box is wrong nothing is changed: ivsd.yaml is wrong" in page.text
+    assert "The table of badges cannot be read" not in page.text
+    assert (page.fields["name"], page.fields["user"]) == ("New", "12")
+    assert "held" in page.fields
+
+
+def test_where_the_list_of_users_is_too_long_an_id_is_typed(box: Box, visitor: Visitor) -> None:
+    box.table(users=[])
+    page = visitor.look()
+    assert "user" not in page.choices
+    assert "The number (id) of the user in VALT. Empty: it belongs to no VALT user." in page.text
+    page = visitor.look("/change?card=archer")
+    assert page.fields["user"] == "12"
+    assert "whom VALT does not know" not in page.text
+
+
 # -- one of the table -----------------------------------------------------------------------------
 
 
@@ -454,6 +513,45 @@ def test_a_user_whom_valt_does_not_know_stays_chosen(box: Box, visitor: Visitor)
     page = visitor.look("/change?card=archer")
     assert page.fields["user"] == "99"
     assert "whom VALT does not know" in page.choices["user"]["99"]
+
+
+def test_a_badge_with_a_name_only_is_not_said_to_start_anything(box: Box, visitor: Visitor) -> None:
+    box.table(cards=[{**ARCHER, "user": None, "user_name": None}], people=None, users=[])
+    page = visitor.look()
+    assert AS_VALT_SAYS in page.text
+    assert LIKE_ANY not in page.text.partition("Badges of this box")[2]
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ({"name": None}, "It belongs to Archer."),
+        ({"name": None, "user_name": None}, "It belongs to VALT user 12."),
+        ({"user": None, "user_name": None}, "It is called “Dr. Archer, second badge”."),
+        ({}, "It is called “Dr. Archer, second badge” and belongs to Archer."),
+    ],
+)
+def test_who_takes_a_badge_away_reads_whose_it_is(
+    box: Box, visitor: Visitor, entry: dict[str, Any], says: str
+) -> None:
+    box.table(cards=[{**ARCHER, **entry}])
+    assert says in visitor.look("/take-away?card=archer").text
+
+
+def test_a_whole_number_is_looked_for_by_its_end_and_not_told_again(
+    box: Box, visitor: Visitor
+) -> None:
+    for number in ("0004711001", "00047-11001"):
+        page = visitor.look(f"?text={number}")
+        assert "Dr. Archer, second badge" in page.text
+        assert "key of the caretaker" not in page.text
+        assert "4711001" not in page.html
+        assert "11001" not in page.html
+
+
+def test_a_clock_that_was_set_back_a_little_makes_no_time_ahead() -> None:
+    shown = Shown(NOTHING, now=1000.0)
+    assert shown.seen({"seen_at": 1030, "seen_at_reader": "door"}) == "0 s ago at “door”"
 
 
 def test_what_does_several_things_keeps_them(box: Box, visitor: Visitor) -> None:

@@ -26,7 +26,11 @@ from ivsd.web.site import Site
 from tests.secret_box import NUMBERS, ONLY_THERE, fake_box, full_of_secrets, leaks, unpacked
 from tests.unit.test_web import ANSWERS, AWAY, FULL, Box, token
 
-MADE = {"name": "ivsd-box-1.tar.gz", "data": base64.b64encode(b"\x1f\x8bdata").decode()}
+MADE: dict[str, Any] = {
+    "name": "ivsd-box-1.tar.gz",
+    "data": base64.b64encode(b"\x1f\x8bdata").decode(),
+    "without": [],
+}
 KNOWN_TO_THE_CHILD = (
     *("urlSecret2", 'yaml"Secret\\5', "fileSecret14", "bakSecret23"),
     *("credential&Secret17", "environSecret18"),
@@ -88,6 +92,25 @@ def test_a_download_is_in_the_journal(box: Box, caplog: pytest.LogCaptureFixture
     assert "bundle by page: ivsd-box-1.tar.gz" in caplog.text
 
 
+def test_what_it_lacks_is_said_on_the_next_page(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    without = ["audit.txt: /var/lib/x (Permission denied)", *["<b>.txt: " + "x" * 300] * 200]
+    monkeypatch.setitem(ANSWERS, "bundle", MADE | {"without": without})
+    client = box.technician()
+    reply = download(client)
+    assert reply.data == b"\x1f\x8bdata"
+    assert all(len(cookie) < 2000 for cookie in reply.headers.getlist("Set-Cookie"))
+    page = client.get("/log").text
+    said = "The bundle ivsd-box-1.tar.gz is without audit.txt, &lt;b&gt;.txt"
+    assert said in page
+    assert "is without" not in client.get("/log").text
+
+
+def test_of_a_bundle_that_lacks_nothing_nothing_is_said(box: Box) -> None:
+    client = box.technician()
+    download(client)
+    assert "is without" not in client.get("/log").text
+
+
 # -- noes ------------------------------------------------------------------------------------------
 
 
@@ -114,6 +137,8 @@ def test_why_there_is_none_is_said_on_the_page(box: Box, code: str, text: str) -
     "answer",
     [
         {},
+        MADE | {"without": None},
+        MADE | {"without": [7]},
         MADE | {"data": "no base64!"},
         MADE | {"data": None},
         MADE | {"data": "é"},

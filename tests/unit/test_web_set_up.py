@@ -1021,6 +1021,33 @@ def test_a_stored_one_is_not_taken_silently_for_one_that_is_kept_no_more(
     assert (factory_box.state / CREDENTIAL).read_text() == SECRET
 
 
+@pytest.mark.parametrize(
+    "button", ["See what changes", "Press the button you mean", "Trust exactly this certificate"]
+)
+def test_every_step_tells_of_one_that_is_kept_no_more(factory_box: RealBox, button: str) -> None:
+    visitor = factory_box.visitor()
+    visitor.choose("Save", **TYPED, room="4")
+    visitor.choose("See what changes", password="another-one-that-is-new")
+    factory_box.clock_s += 901.0
+    visitor.page.acts |= {"Trust exactly this certificate": "/set-up/trust"}
+    page = visitor.choose(button, shown_pin=PIN)
+    assert page.wrong == {"password"}
+    assert "is not kept any more" in page.text
+    assert page.html.count("autofocus") == 1
+    assert "kept" not in page.fields
+    assert (factory_box.state / CREDENTIAL).read_text() == SECRET
+
+
+def test_who_corrects_a_slip_of_the_user_name_is_told_to_type_it_again(
+    factory_box: RealBox,
+) -> None:
+    visitor = factory_box.visitor()
+    visitor.choose("Save", **TYPED, room="4")
+    visitor.choose("See what changes", valt__username="amdin", password="another-one")
+    page = visitor.choose("See what changes", valt__username="admin")
+    assert page.wrong == {"password"}
+
+
 def test_it_belongs_to_one_session(factory_box: RealBox) -> None:
     one, other = factory_box.visitor(), factory_box.visitor()
     one.choose("See what changes", **TYPED, room="4")

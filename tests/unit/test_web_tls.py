@@ -61,6 +61,19 @@ def test_who_comes_around_it_is_refused(box: Box) -> None:
     connection.close()
 
 
+def test_a_neighbour_on_the_loopback_is_not_taken_for_a_visitor(box: Box) -> None:
+    with box.visitor() as visitor:
+        visitor.sendall(GET % b"/who")
+        assert visitor.recv(12) == b"HTTP/1.1 200"
+        (port,) = box.front._clients
+        connection = http.client.HTTPConnection(
+            LOOPBACK, box.back_port, timeout=WITHIN_S, source_address=("127.0.0.2", int(port))
+        )
+        connection.request("GET", "/who")
+        assert connection.getresponse().status == 403
+        connection.close()
+
+
 def test_one_connection_carries_many_requests(box: Box) -> None:
     connection = http.client.HTTPSConnection(
         "localhost", box.front.port, timeout=WITHIN_S, context=box.trusting

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import http.client
+import os
 import re
 import signal
 import socket
@@ -16,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from ivsd.web import tls
+from ivsd.web import tls, tls_self_made
 from ivsd.web.accounts import Accounts
 
 LOOPBACK = "127.0.0.1"
@@ -85,6 +87,28 @@ def test_the_pages_are_at_https_with_a_certificate_that_a_person_can_compare(fol
             assert said[1] == f"SHA-256 fingerprint of their certificate: {told}\n"
     assert runs[0][1] == runs[1][1]  # the same certificate after a restart
     assert (folder / "tls.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_end_of_a_certificate_of_the_site_is_told_at_the_start(folder: Path) -> None:
+    made = folder / "made.pem"
+    made.write_text(tls_self_made.make("DNS:box", datetime.date(2026, 11, 23)))
+    port, end = free_port(), datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=5)
+    (folder / "web.yaml").write_text(
+        f"port: {port}\ntls: {{certificate_file: {made}, key_file: {made}}}\n"
+    )
+    openssl = folder / "openssl"
+    openssl.write_text(f"#!/bin/sh\necho 'notAfter={end:%b %d %H:%M:%S %Y} GMT'\n")
+    openssl.chmod(0o700)
+    path = f"{folder}:{os.environ['PATH']}"
+    service = subprocess.Popen(
+        command(folder), stderr=subprocess.PIPE, text=True, env={**os.environ, "PATH": path}
+    )
+    assert service.stderr is not None
+    said = [service.stderr.readline() for _ in range(4)]
+    service.send_signal(signal.SIGTERM)
+    service.communicate(timeout=WITHIN_S)
+    assert said[2] == f"their certificate is good until {end.date()}\n"
+    assert said[3].startswith("their certificate must be made anew: it ends in ")
 
 
 def test_who_logs_in_gets_a_cookie_for_tls_alone(folder: Path) -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from ivsd.web import tls_front, tls_stream
+from ivsd.web import tls_front, tls_places, tls_stream
 from ivsd.web.serve import LOOPBACK
 from ivsd.web.tls_front import Front
+from ivsd.web.tls_places import MOST_OF_ONE
 from tests.tls_box import (
     GET,
     NAMES,
@@ -43,7 +44,7 @@ def box(certificate: Path) -> Iterator[Box]:
 def test_silent_strangers_stop_nobody(
     box: Box, monkeypatch: pytest.MonkeyPatch, shakes_hands: bool
 ) -> None:
-    monkeypatch.setattr(tls_front, "MOST", 8)
+    monkeypatch.setattr(tls_places, "MOST", 8)
     strangers = [box.visitor() if shakes_hands else box.silent() for _ in range(30)]
     assert box.serves()
     assert box.front.visits <= 8
@@ -55,7 +56,7 @@ def test_silent_strangers_stop_nobody(
 def test_who_speaks_keeps_the_place_and_the_next_has_to_wait(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tls_front, "MOST", 2)
+    monkeypatch.setattr(tls_places, "MOST", 2)
     readers = [box.visitor() for _ in range(2)]
     for reader in readers:
         reader.sendall(GET % b"/wait")
@@ -68,6 +69,52 @@ def test_who_speaks_keeps_the_place_and_the_next_has_to_wait(
         time.sleep(0.01)
     assert box.serves()
     readers.pop().close()
+
+
+def test_one_stranger_who_talks_leaves_places_for_others(box: Box) -> None:
+    strangers = [box.visitor() for _ in range(MOST_OF_ONE)]
+    for stranger in strangers:
+        stranger.sendall(GET % b"/wait")
+        assert stranger.recv(12) == b"HTTP/1.1 200"
+    with pytest.raises(OSError, match=r"reset|EOF|closed"):
+        box.visitor()
+    assert box.get("/who", "127.0.0.7").status == 200
+    for stranger in strangers:
+        stranger.close()
+
+
+def test_who_says_a_byte_now_and_then_makes_room_too(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls_places, "MOST", 4)
+    strangers = [box.visitor() for _ in range(4)]
+    for stranger in strangers:
+        stranger.sendall(b"GET / HTTP/1.1\r\nHost: box\r\nX: ")
+    assert box.get("/who", "127.0.0.7").status == 200
+    for stranger in strangers:
+        stranger.close()
+    box.wait_until_empty()
+
+
+def test_a_header_that_never_ends_is_not_waited_for(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls_front, "HEADER_S", 0.2)
+    with box.visitor() as drips:
+        drips.sendall(b"GET /who HTTP/1.1\r\nHost: box\r\n")
+        assert until_closed(drips) == b""
+    monkeypatch.setattr(tls_front, "HEADER_S", WITHIN_S)
+    with box.visitor() as long:
+        long.sendall(b"GET /who HTTP/1.1\r\nX: " + b"x" * tls_front.LONGEST_HEADER)
+        assert until_closed(long).startswith(b"HTTP/1.0 431")
+    box.wait_until_empty()
+
+
+def test_a_header_in_pieces_arrives_whole(box: Box) -> None:
+    with box.visitor() as slow:
+        for piece in (b"GET /who HTTP/1.1\r", b"\nHost: box\r\nConnection: close\r\n\r", b"\n"):
+            slow.sendall(piece)
+        assert until_closed(slow).startswith(b"HTTP/1.1 200")
 
 
 def test_who_is_silent_too_long_is_sent_away(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

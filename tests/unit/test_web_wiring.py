@@ -170,6 +170,8 @@ class Visitor:
         self.finds: dict[str, Any] | ControlError = LINE
         self.found: Status | ControlError = STATUS
         self.blinked: list[dict[str, Any]] = []
+        self.refuses: dict[str, ControlError] = {}
+        """By the operation."""
         seconds = itertools.count(0.0, 10.0)
         live = Live(self._subscribe, clock=lambda: next(seconds))
         app = create_app(Site(self._ask, live, frozenset({"localhost"}), None))
@@ -184,6 +186,8 @@ class Visitor:
     def _ask(self, op: str, **args: Any) -> dict[str, Any]:
         if isinstance(self.found, ControlError):
             raise self.found
+        if op in self.refuses:
+            raise self.refuses[op]
         if op == "blink":
             self.blinked.append(args)
             return {"seconds": 3.25}
@@ -445,7 +449,106 @@ def test_the_order_follows_from_what_was_seen(seen: str, order: list[int] | None
     assert order_from(("red", "green", "blue"), seen.split()) == order
 
 
+def test_a_lamp_that_is_gone_from_the_file_is_told(visitor: Visitor) -> None:
+    visitor.path.write_text(FILE.replace("name: status", "name: other"))
+    for button in ("Let it light red", "Put the colours right", "It is that one"):
+        visitor.look()
+        visitor.page.forms = [
+            replace(form, fields=form.fields | {"lamp": "status"}) for form in visitor.page.forms
+        ]
+        page = visitor.choose(button)
+        assert visitor.code == 409
+        assert "The file names no lamp of this name any more." in page.text
+    assert visitor.blinked == []
+
+
+def test_a_lamp_that_goes_while_two_change_places_breaks_nothing(visitor: Visitor) -> None:
+    read = visitor._do["config"]
+
+    def config(op: str, args: dict[str, Any]) -> Any:
+        said = read(op, args)
+        visitor.path.write_text(FILE.replace("name: status", "name: other"))
+        return said
+
+    visitor._do["config"] = cast(Any, config)
+    page = visitor.choose("It is that one", shows="recording")
+    assert visitor.code == 409
+    assert "read anew meanwhile" in page.text
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("busy", "the room is recording, and “sign” has to say so"),
+        ("bad_args", "there is no lamp “sign” in ivsd.yaml, or it cannot be driven now"),
+    ],
+)
+def test_a_lamp_that_does_not_light_is_explained(
+    visitor: Visitor, code: str, sentence: str
+) -> None:
+    visitor.refuses["blink"] = ControlError(code, sentence)
+    page = visitor.choose("Let it light")
+    assert "Nothing was done" in page.text
+    assert sentence in page.text
+    assert "three times now" not in page.text
+
+
+def test_the_page_warns_before_a_sign_shows_something_else(visitor: Visitor) -> None:
+    assert "does not tell then whether somebody records" in visitor.page.text
+
+
+def test_where_one_lamp_is_alone_nobody_is_asked_which_one_it_is(tmp_path: Path) -> None:
+    alone = "".join(line for line in FILE.splitlines(keepends=True) if "sign" not in line)
+    visitor = Visitor(tmp_path, alone)
+    page = visitor.look()
+    assert "Let it light red" in page.text
+    assert "Let it sound" in page.text
+    assert "Which lamp lights now?" not in page.text
+
+
 # -- trouble ---------------------------------------------------------------------------------------
+
+
+CODES = ["bad_request", "bad_args", "unknown_op", "too_long", "not_allowed", "busy",
+         "nothing_came", "failed", "wrong_file", "wrong", "password_needed", "changed", "gone",
+         "not_here", "not_saved", "not_made", "no_answer", "no_daemon", "no_permission",
+         "bad_answer"]  # fmt: skip
+"""What a daemon may say no by (`ivsd.appliance.operations`), and what asking it may end in."""
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_whatever_the_daemon_says_no_by_is_shown(visitor: Visitor, code: str) -> None:
+    visitor.refuses["config"] = ControlError(code, "the daemon’s own words")
+    page = visitor.look()
+    assert visitor.code == (409 if code == "wrong_file" else 503)
+    assert "the daemon’s own words" in page.text
+
+
+@pytest.mark.parametrize("code", sorted({*CODES} - {"wrong_file", "changed"}))
+def test_a_no_costs_nothing_that_was_typed(visitor: Visitor, code: str) -> None:
+    visitor.choose("Find it")
+    visitor.refuses["wire-preview"] = ControlError(code, "the daemon’s own words")
+    page = visitor.choose("See what changes", name="door", action="lock")
+    assert "the daemon’s own words" in page.text
+    form = next(form for form in page.forms if form.action.endswith("/add"))
+    assert (form.fields["name"], form.fields["action"]) == ("door", "lock")
+
+
+@pytest.mark.parametrize(
+    ("step", "form"),
+    [
+        ("add", {"found": '{"kind": "line", "chip": "\\ud800", "line": 5}'}),
+        ("add", {"found": '{"kind": "reader", "match": {"\\ud800": 1}}'}),
+        ("save", {"changes": '{"lamps": {"\\udfff": {"a": 1}}}'}),
+        ("save", {"changes": '{"remove": "\\ud800"}'}),
+    ],
+)
+def test_half_a_character_is_nothing_of_ours(
+    visitor: Visitor, step: str, form: dict[str, str]
+) -> None:
+    page = visitor.send(f"/set-up/devices/{step}", visitor.page.forms[-1].fields | form)
+    assert visitor.code == 400
+    assert "It is not known any more what" in page.text
 
 
 def test_without_a_daemon_the_page_says_so(visitor: Visitor) -> None:
@@ -478,8 +581,24 @@ class Demo:
 
 FIELDS = ["found", "name", "action", "which", "as", "role", "key", "changes", "lamp", "colour",
           "shows", "seen-red", "seen-green", "seen-blue", "revision"]  # fmt: skip
+HALVES = st.text("aé.<\x00 \ud800\udfff", max_size=4)
+"""JSON can spell half a character."""
+KEYS = HALVES | st.sampled_from(
+    ["kind", "chip", "line", "match", "key", "named", "device", "lamps", "status", "order", "shows",
+     "remove", "add_button", "add_key", "add_reader", "control", "action"]
+)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.integers() | st.floats() | HALVES | st.sampled_from(["line", "key", "reader"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=8,
+)
+FOUND = st.dictionaries(KEYS, JSON | HALVES, max_size=5).map(
+    lambda found: {**LINE, **found, "kind": "line"}
+)
+LAMPS = st.dictionaries(KEYS, JSON, max_size=3).map(lambda lamps: {"lamps": lamps})
 TEXTS = st.one_of(
     st.text(max_size=12),
+    st.one_of(JSON, FOUND, LAMPS).map(json.dumps),
     st.sampled_from([json.dumps(one) for one in (LINE, KEY, READER)]),
     st.sampled_from(
         ["status", "sign", "red", "record", "[" * 3000, "{}", "[]", "null", '{"kind": "line"}',
@@ -490,16 +609,37 @@ TEXTS = st.one_of(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.sampled_from(["add", "remove", "light", "seen", "swap", "save", "find"]),
-       st.dictionaries(st.sampled_from(FIELDS), TEXTS, max_size=6))  # fmt: skip
-def test_no_form_breaks_the_page(visitor: Visitor, step: str, form: dict[str, str]) -> None:
+       st.dictionaries(st.sampled_from(FIELDS), TEXTS, max_size=6),
+       st.dictionaries(st.sampled_from(["config", "wire-preview", "wire", "find", "blink"]),
+                       st.sampled_from(CODES), max_size=2))  # fmt: skip
+def test_no_form_breaks_the_page(
+    visitor: Visitor, step: str, form: dict[str, str], refusals: dict[str, str]
+) -> None:
     visitor.path.write_text(FILE)
+    visitor.refuses = {}
     page = visitor.look()
     csrf, revision = (page.forms[-1].fields[name] for name in ("csrf", "revision"))
+    visitor.refuses = {op: ControlError(code, "no") for op, code in refusals.items()}
     reply = visitor._client.post(
         f"/set-up/devices/{step}", data={"revision": revision} | form | {"csrf": csrf}
     )
-    assert reply.status_code in (200, 303, 400, 409, 422)
+    assert reply.status_code in (200, 303, 400, 409, 422, 503)
     assert load(visitor.path).factory_default.line == 26
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.sampled_from([("add", "found"), ("save", "changes")]), FOUND | LAMPS | JSON)
+def test_nothing_in_a_hidden_field_breaks_the_page(
+    visitor: Visitor, at: tuple[str, str], kept: Any
+) -> None:
+    visitor.path.write_text(FILE)
+    step, name = at
+    form = {"name": "x", "action": "marker", name: json.dumps(kept)}
+    page = visitor.look()
+    reply = visitor._client.post(f"/set-up/devices/{step}", data=page.forms[-1].fields | form)
+    assert reply.status_code in (200, 303, 400, 409, 422)

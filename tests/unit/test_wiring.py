@@ -11,12 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("gpiod", reason="needs gpiod (pip install ivsd[appliance])")
+pytest.importorskip("evdev", reason="needs evdev (pip install ivsd[appliance])")
 
 from ivsd.appliance.operations import Refused
 from ivsd.config import load, salvage
 from ivsd.config.schema import Role, Shows
 from ivsd.config_file import ConfigFile
 from ivsd.gpio_lines import ChipInfo, LineInfo
+from ivsd.inputs.event_devices import EventDevice
 from ivsd.spare_lines import PI
 from ivsd.wiring import Wiring
 
@@ -64,7 +66,8 @@ class Box:
         self.reloads = 0
         self.file = ConfigFile(self.path, folder, self._reload, may_write=True)
         self.chips: list[ChipInfo] | None = header()
-        self.wiring = Wiring(self.file, lambda: self.chips)
+        self.devices: list[EventDevice] = []
+        self.wiring = Wiring(self.file, lambda: self.chips, lambda: self.devices)
 
     def _reload(self) -> None:
         self.reloads += 1
@@ -328,6 +331,85 @@ def test_what_is_held_for_the_factory_state_is_not_touched(
     assert "is held for the factory state" in Box(tmp_path, HELD).refused(**change)
 
 
+DIGITS = frozenset({"KEY_1", "KEY_A", "KEY_B"})
+PAD = EventDevice("/dev/input/event3", "Pad", "08ff:0009", "usb-1.2/input0", DIGITS)
+PAD_KEYS = EventDevice(
+    "/dev/input/event4", "Pad Keys", "08ff:0009", "usb-1.2/input1", frozenset({"KEY_F1"})
+)
+TWIN = EventDevice("/dev/input/event5", "Pad", "08ff:0009", "usb-1.3/input0", DIGITS)
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"id": "08ff:0009"},
+        {"id": "08FF:0009"},
+        {"id": "08ff:0009", "port": "usb-1.2"},  # not here now: it may be the very same
+        {"id": "08ff:0009", "name": "Pad"},
+    ],
+)
+def test_a_second_name_for_one_device_is_refused(box: Box, match: dict[str, str]) -> None:
+    why = "wrong: match: means what is 'keypad' already"
+    assert why in box.refused(add_reader={**READER, "match": match})
+    assert why in box.refused(add_key={**KEY, "match": match})
+
+
+@pytest.mark.parametrize("match", [{"name": "Pad"}, {"port": "usb-1.2/input0"}])
+def test_other_words_for_a_device_that_is_here_are_seen_through(
+    box: Box, match: dict[str, str]
+) -> None:
+    box.devices = [PAD]
+    new = {**READER, "match": match}
+    assert "means what is 'keypad' already" in box.refused(add_reader=new)
+
+
+def test_who_is_named_by_a_path_is_not_named_a_second_time(tmp_path: Path) -> None:
+    box = Box(tmp_path, VALT + WIRED.replace("/dev/input/by-id/pedal", "/dev/input/event7"))
+    box.devices = [EventDevice("/dev/input/event7", "Pedal", "1234:0001", "usb-1.4", DIGITS)]
+    new = {**READER, "match": {"port": "usb-1.4"}}
+    assert "means what is 'pedal' already" in box.refused(add_reader=new)
+
+
+def test_a_match_that_says_less_than_that_of_another_one_would_take_its_device(
+    tmp_path: Path,
+) -> None:
+    """Also while that device is not here."""
+    box = Box(tmp_path, VALT + WIRED.replace('"08ff:0009"}', '"08ff:0009", port: usb-1.2}'))
+    box.devices = [TWIN]
+    new = {**READER, "match": {"id": "08ff:0009"}}
+    assert "means what is 'keypad' already" in box.refused(add_reader=new)
+    box.wire(add_reader={**READER, "match": {"id": "08ff:0009", "port": "usb-1.3/input0"}})
+
+
+def test_the_keys_of_a_keypad_that_shows_as_two_devices_may_be_named(box: Box) -> None:
+    """Its other half types no numbers: the keypad for PINs does not mean that."""
+    box.devices = [PAD, PAD_KEYS]
+    box.wire(add_key={**KEY, "match": {"id": "08ff:0009", "name": "Pad Keys"}})
+
+
+def test_a_match_that_says_nothing_is_called_that_and_nothing_else(box: Box) -> None:
+    said = box.refused(add_reader={**READER, "match": {}})
+    assert "says nothing" in said
+    assert "means what is" not in said
+
+
+def test_some_lamp_goes_on_showing_the_status(box: Box) -> None:
+    change = {"status": {"shows": "recording"}}
+    assert "no lamp would show the status" in box.refused(lamps=change)
+
+
+def test_a_buzzer_is_no_lamp_that_shows_the_status(tmp_path: Path) -> None:
+    buzzer = "    - {name: beep, kind: buzzer, lines: [5]}\nfactory_default"
+    box = Box(tmp_path, VALT + WIRED.replace("factory_default", buzzer))
+    change = {"status": {"shows": "recording"}}
+    assert "no lamp would show the status" in box.refused(lamps=change)
+
+
+def test_a_box_without_a_lamp_for_the_status_may_stay_so(tmp_path: Path) -> None:
+    box = Box(tmp_path, VALT + WIRED.replace("24]}", "24], shows: recording}"))
+    box.wire(lamps={"status": {"order": [2, 1, 3]}})
+
+
 def test_another_file_than_the_one_that_was_looked_at_is_not_written(box: Box) -> None:
     for op in ("wire", "wire-preview"):
         said = box.wiring.do(op, {"changes": {"remove": "inputs.buttons.1"}, "revision": "old"})
@@ -337,7 +419,7 @@ def test_another_file_than_the_one_that_was_looked_at_is_not_written(box: Box) -
 
 def test_a_daemon_that_was_started_by_hand_writes_nothing(box: Box) -> None:
     box.file = ConfigFile(box.path, box.path.parent, lambda: None, may_write=False)
-    box.wiring = Wiring(box.file, header)
+    box.wiring = Wiring(box.file, header, list)
     said = box.said("wire", add_button=BUTTON)
     assert isinstance(said, Refused)
     assert said.code == "not_here"

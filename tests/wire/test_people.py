@@ -72,10 +72,20 @@ def test_a_log_in_that_was_refused_is_told(bench: Bench) -> None:
     assert bench.asked() == ["login"]
 
 
+def test_a_log_in_that_has_run_out_is_not_told_as_a_missing_right(bench: Bench) -> None:
+    bench.session.log_in()
+    bench.now += 3600
+    bench.valt.api.forget_tokens()
+    with pytest.raises(TokenRefused, match="its log-in has run out, which the box notices"):
+        bench.people.users()
+    bench.session.call(lambda client: client.room_status(4))  # as the next look at the room
+    bench.now += GOOD_FOR_S
+    assert len(bench.people.users()) == 4
+
+
 def test_a_server_that_refuses_them_with_a_401_makes_no_log_in(bench: Bench) -> None:
     bench.session.log_in()
     token = bench.session.token
-    bench.now += 3600
     bench.valt.faults.add(Fault("status", "admin/users", None, status=401, body=REFUSAL))
     for _ in range(2):
         with pytest.raises(TokenRefused, match="missing right"):
