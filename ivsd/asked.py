@@ -21,9 +21,9 @@ from ivsd.events import (
     Outcome,
     PressAsked,
 )
-from ivsd.finding import Finding, Found
 from ivsd.outputs.lamp import Colour
 from ivsd.parts import Parts
+from ivsd.set_up.finding import Finding, Found
 
 Beside = Callable[[str, Mapping[str, Any]], dict[str, Any] | Refused]
 """Carries out an operation beside the loop; must not raise."""

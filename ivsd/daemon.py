@@ -56,19 +56,19 @@ from ivsd.events import (
     Show,
     Tick,
 )
-from ivsd.finding import Finding
 from ivsd.hardware import Hardware, RealHardware
 from ivsd.inputs.reader import Reader
 from ivsd.outputs.player import Player
 from ivsd.overview import Around, controls_of, overview
 from ivsd.parts import Parts
 from ivsd.rules import hold_rules_of, rules_from, rules_of
-from ivsd.setting_up import SettingUp
+from ivsd.set_up.fields import SettingUp
+from ivsd.set_up.finding import Finding
+from ivsd.set_up.wiring import Wiring
 from ivsd.valt.link import Worker
 from ivsd.valt.model import Secret
 from ivsd.valt.outbox import OutboxThread
 from ivsd.valt.watcher import Watcher
-from ivsd.wiring import Wiring
 
 STOP_WITHIN_S = 1.5  # in all, for lamps, devices and workers together
 FACTORY_DEFAULT_WITHIN_S = 45.0  # less than the controller waits, so that a reason is told

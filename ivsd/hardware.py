@@ -40,10 +40,10 @@ from ivsd.outputs.player import Fixture
 from ivsd.outputs.virtual import VirtualLamp
 
 if TYPE_CHECKING:
-    from ivsd.finding import Search
     from ivsd.gpio_lines import ChipInfo
     from ivsd.inputs.event_devices import Wanted
-    from ivsd.spare_lines import Named
+    from ivsd.set_up.finding import Search
+    from ivsd.set_up.spare_lines import Named
 
 NO_EXTRA = "the package {} is not installed: pip install 'ivsd[appliance]'"
 
@@ -101,7 +101,7 @@ class RealHardware:
 
     def search(self, inputs: Inputs, named: Named | None) -> Search:
         """Build what looks for a hand at what ivsd.yaml does not name."""
-        from ivsd.finding import DeviceSearch
+        from ivsd.set_up.finding import DeviceSearch
 
         return DeviceSearch(inputs, named, self._strays, self.chips)
 

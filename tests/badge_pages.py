@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from ivsd.appliance.control_client import ControlError
 from ivsd.appliance.status import Status
-from ivsd.web.accounts import Accounts
+from ivsd.web.access.accounts import Accounts
 from ivsd.web.app import create_app
 from ivsd.web.live import Live
 from ivsd.web.site import Site

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ivsd.web.serve import LOOPBACK, listen
-from ivsd.web.tls_front import Front
-from ivsd.web.tls_self_made import make
+from ivsd.web.tls.front import Front
+from ivsd.web.tls.self_made import make
 
 TODAY = datetime.date(2026, 11, 23)
 NAMES = frozenset({"localhost", "box"})

@@ -19,7 +19,7 @@ from ivsd.appliance.control_client import ControlError
 from ivsd.appliance.status import RoomStatus
 from ivsd.web import access
 from ivsd.web.access import still_logged_in
-from ivsd.web.accounts import Accounts
+from ivsd.web.access.accounts import Accounts
 
 PASSWORD = "correct horse battery"
 OTHER = "another password"

@@ -17,8 +17,8 @@ named:
     learn            the next input, which does nothing else: {"kind": "button", "badge" or "pin",
                      "name": the control or reader, "number": of a badge, else null}. Within 30 s,
                      for one caller at a time; hanging up ends it
-    find             the same, also at what ivsd.yaml does not name: see `ivsd.finding`. The number
-                     of a badge is null
+    find             the same, also at what ivsd.yaml does not name: see `ivsd.set_up.finding`. The
+                     number of a badge is null
     blink            let a `lamp` blink in a `colour`, so that somebody sees which one it is:
                      {"seconds"}
     restart          end the daemon; systemd starts it anew
@@ -30,8 +30,8 @@ named:
     save             write `edits` and a `password` (or null) into the file of this `revision`:
                      {"revision"}
     wire-preview     what a `wire` would do: {"problems", "changes", "diff", "revision"}
-    wire             make one of the `changes` of `ivsd.wiring` to buttons, keys, readers and lamps
-                     in the file of this `revision`: {"revision"}
+    wire             make one of the `changes` of `ivsd.set_up.wiring` to buttons, keys, readers and
+                     lamps in the file of this `revision`: {"revision"}
     test-connection  try the way to the server with `edits` and a `password` (or null):
                      {"findings": list of {"step", "ok", "text", "advice", ...}}
     bundle           make the diagnostics bundle, as far as the daemon's user may look: {"name" of

@@ -2,7 +2,7 @@
 
 A line is taken as an input with the chip's weak pull-up, so whatever is wired to it is not
 driven: the current is that of the pull-up, tens of microamperes. Which lines may be tried at
-all is `ivsd.spare_lines`' to say.
+all is `ivsd.set_up.spare_lines`' to say.
 """
 
 from __future__ import annotations

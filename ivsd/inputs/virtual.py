@@ -80,7 +80,7 @@ class VirtualHands:
 
 
 class VirtualSearch:
-    """Devices that no file names, see `ivsd.finding`: whoever searches finds what is touched."""
+    """Devices that no file names: who searches (`ivsd.set_up.finding`) finds what is touched."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

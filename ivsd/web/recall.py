@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import session
 
+from ivsd.web.access.sessions import of_this_app
 from ivsd.web.draft import Draft
-from ivsd.web.sessions import of_this_app
 
 LONGEST = 1000  # characters; the daemon takes no longer one
 LAPSED = (

@@ -16,19 +16,19 @@ from flask import request
 from ivsd.appliance import control_client
 from ivsd.config import ConfigError
 from ivsd.config.web import WebConfig, load_web
-from ivsd.web.accounts import Accounts
+from ivsd.web.access.accounts import Accounts
 from ivsd.web.app import LONGEST_BODY, create_app
 from ivsd.web.hosts import own_names
 from ivsd.web.live import Live
 from ivsd.web.site import Ask, Site
 from ivsd.web.tls import Identity, identity
-from ivsd.web.tls_ends import warning
+from ivsd.web.tls.ends import warning
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
     from flask import Flask
 
-    from ivsd.web.tls_front import Front
+    from ivsd.web.tls.front import Front
 
 THREADS = 32  # decision 35
 LOOPBACK = "127.0.0.1"
@@ -103,7 +103,7 @@ def front_for(app: Flask, config: WebConfig, names: frozenset[str], shown: Ident
     lets nobody in when a factory default has ended TLS, or the certificate is another self-made
     one.
     """
-    from ivsd.web.tls_front import Front
+    from ivsd.web.tls.front import Front
 
     # Where TLS was switched off again, browsers keep the cookie of that time from being replaced:
     # under the same name nobody could log in any more. Browsers see to it that such a name is

@@ -2,7 +2,7 @@
 
 One form, and every answer is the whole page again with what was typed: it works without a script.
 Only the password is never sent back: `recall` finds it. The daemon alone knows what is right and
-writes the file (`ivsd.setting_up`); what it says is shown in its own words.
+writes the file (`ivsd.set_up.fields`); what it says is shown in its own words.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ivsd.web.accounts import Accounts
+from ivsd.web.access.accounts import Accounts
 from ivsd.web.hands import Demo
 from ivsd.web.live import Live
 

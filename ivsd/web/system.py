@@ -25,7 +25,7 @@ from flask import (
 
 from ivsd import __version__
 from ivsd.appliance.control_client import ControlError
-from ivsd.web import tls_ends
+from ivsd.web.tls import ends as tls_ends
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse

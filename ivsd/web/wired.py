@@ -137,7 +137,7 @@ def found_in(form: Form) -> dict[str, Any] | None:
 
 
 def added(found: Mapping[str, Any], form: Form) -> dict[str, Any]:
-    """Return the change that gives what was found a meaning, see `ivsd.wiring`."""
+    """Return the change that gives what was found a meaning, see `ivsd.set_up.wiring`."""
     if found["kind"] == "reader" or form.get("as") == "reader":
         return {
             "add_reader": {

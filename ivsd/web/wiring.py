@@ -2,7 +2,7 @@
 
 Every step is a form and its answer is the whole page, so it works without a script. What was
 found and what would be saved travel in hidden fields: nothing in them is secret, and the daemon
-checks all of it again (`ivsd.wiring`), in the words of `ivsd check`.
+checks all of it again (`ivsd.set_up.wiring`), in the words of `ivsd check`.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from ivsd.demo.live import LiveBox
 from ivsd.demo.web import Pages
 from ivsd.hardware import VirtualHardware
 from ivsd.valt.simulator import Simulator, World
-from ivsd.web.accounts import Accounts
+from ivsd.web.access.accounts import Accounts
 
 TEMPLATE = Path(__file__).parents[2] / "templates" / "ivsd.yaml"
 HOST = "127.0.0.1"

@@ -11,7 +11,7 @@ import pytest
 from ivsd.appliance import durable
 from ivsd.appliance.operations import Refused
 from ivsd.config.password import CREDENTIAL
-from ivsd.setting_up import SettingUp
+from ivsd.set_up.fields import SettingUp
 from tests.power_cut import LOSSES, CutDisk, PowerCut, QuickDisk
 
 OLD, NEW = "http://old.example.com", "http://new.example.com"

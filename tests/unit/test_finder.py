@@ -24,7 +24,6 @@ from hypothesis import strategies as st  # noqa: E402
 
 from ivsd import gpio_factory  # noqa: E402
 from ivsd.config.schema import Inputs, Keyboard, Match, Role  # noqa: E402
-from ivsd.finding import DeviceSearch, Finding  # noqa: E402
 from ivsd.gpio_lines import chips  # noqa: E402
 from ivsd.inputs.evdev import KeyDevice  # noqa: E402
 from ivsd.inputs.event_devices import Wanted  # noqa: E402
@@ -34,6 +33,7 @@ from ivsd.inputs.key_probe import unnamed  # noqa: E402
 from ivsd.inputs.line_probe import SETTLE_S, LineProbe  # noqa: E402
 from ivsd.inputs.source import DeviceProblem  # noqa: E402
 from ivsd.inputs.strays import Stray, Strays  # noqa: E402
+from ivsd.set_up.finding import DeviceSearch, Finding  # noqa: E402
 from tests.evemu import KernelEvent, PlayedDevice, load  # noqa: E402
 from tests.fake_gpio import FakeChip, pretended_kernel  # noqa: E402
 
@@ -398,7 +398,7 @@ def test_a_search_that_ends_by_a_defect_gives_all_back(
     def breaks(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("ivsd.finding.Finder.find", breaks)
+    monkeypatch.setattr("ivsd.set_up.finding.Finder.find", breaks)
     with pytest.raises(ZeroDivisionError):
         DeviceSearch(Inputs(), None, Strays(), chips).find(stop_fd, soon())
     assert (pedal.grabs, pedal.closed) == (1, True)

@@ -14,7 +14,7 @@ from ivsd.appliance import durable
 from ivsd.appliance.operations import Refused
 from ivsd.config import load
 from ivsd.config.password import CREDENTIAL
-from ivsd.setting_up import SettingUp
+from ivsd.set_up.fields import SettingUp
 from ivsd.valt.simulator import Simulator, World
 
 SECRET = "correct-horse-battery"
@@ -227,7 +227,7 @@ def test_a_disk_that_takes_nothing_is_told(box: Box, monkeypatch: pytest.MonkeyP
     def full(path: Path, *_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("ivsd.config_file.durable.write", full)
+    monkeypatch.setattr("ivsd.set_up.config_file.durable.write", full)
     revision = box.do("config")["revision"]
     assert box.refused("save", edits={"room": "7"}, password=None, revision=revision) == "not_saved"
 

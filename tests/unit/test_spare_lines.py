@@ -10,7 +10,7 @@ pytest.importorskip("gpiod", reason="needs gpiod (pip install ivsd[appliance])")
 
 from ivsd.config.values import Verbatim
 from ivsd.gpio_lines import ChipInfo, LineInfo
-from ivsd.spare_lines import PI, called, chip_called, named_in, spare, why_not
+from ivsd.set_up.spare_lines import PI, called, chip_called, named_in, spare, why_not
 
 
 def chip(name: str, label: str, count: int, **more: dict[int, Any]) -> ChipInfo:

@@ -39,8 +39,9 @@ from ivsd.appliance.status import (
     RoomStatus,
     Status,
 )
-from ivsd.web import accounts, system
-from ivsd.web.accounts import Accounts
+from ivsd.web import system
+from ivsd.web.access import accounts
+from ivsd.web.access.accounts import Accounts
 from ivsd.web.app import HEADERS, LONGEST_BODY, create_app
 from ivsd.web.hosts import is_ours, own_names
 from ivsd.web.live import Live

@@ -15,13 +15,13 @@ import pytest
 from itsdangerous import URLSafeTimedSerializer
 
 from ivsd.appliance import durable
-from ivsd.web import accounts as accounts_module
-from ivsd.web import backoff as backoff_module
-from ivsd.web import ended as ended_module
-from ivsd.web.accounts import Accounts
-from ivsd.web.ended import FIRST_GENERATION
-from ivsd.web.login import local
-from ivsd.web.sessions import Cookies
+from ivsd.web.access import accounts as accounts_module
+from ivsd.web.access import backoff as backoff_module
+from ivsd.web.access import ended as ended_module
+from ivsd.web.access.accounts import Accounts
+from ivsd.web.access.ended import FIRST_GENERATION
+from ivsd.web.access.login import local
+from ivsd.web.access.sessions import Cookies
 from tests.power_cut import QuickDisk
 from tests.web_door import IN_USE, NEW, OTHER, PASSWORD, Box, Clock, Person, where
 

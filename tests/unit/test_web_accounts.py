@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from ivsd.appliance import durable
-from ivsd.web import accounts as module
-from ivsd.web.accounts import Accounts, AlreadySet
-from ivsd.web.backoff import MOST_ADDRESSES, Backoff
+from ivsd.web.access import accounts as module
+from ivsd.web.access.accounts import Accounts, AlreadySet
+from ivsd.web.access.backoff import MOST_ADDRESSES, Backoff
 from tests.power_cut import QuickDisk
 
 PASSWORD = "correct horse battery"

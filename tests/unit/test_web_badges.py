@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ivsd.appliance.control_client import ControlError
-from ivsd.web import accounts as accounts_module
-from ivsd.web.badges_shown import AS_VALT_SAYS, LIKE_ANY, NOBODY, NOTHING, Shown, masked, placed
+from ivsd.web.access import accounts as accounts_module
+from ivsd.web.badges.shown import AS_VALT_SAYS, LIKE_ANY, NOBODY, NOTHING, Shown, masked, placed
 from tests.badge_pages import ARCHER, CARETAKER, LONG, UNKNOWN, Box, Visitor
 
 NUMBER = "0004799999"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ivsd.appliance.control_client import ControlError
-from ivsd.web import accounts as accounts_module
+from ivsd.web.access import accounts as accounts_module
 from ivsd.web.app import LONGEST_BODY
-from ivsd.web.badges_file import LONGEST_IMPORT
+from ivsd.web.badges.file import LONGEST_IMPORT
 from tests.badge_pages import NUMBERS, Box, Visitor
 from tests.web_door import PASSWORD
 

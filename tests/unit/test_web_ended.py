@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from ivsd.appliance import durable
-from ivsd.web import accounts as accounts_module
-from ivsd.web import ended as ended_module
-from ivsd.web import kept
-from ivsd.web.accounts import Accounts
-from ivsd.web.ended import FIRST_GENERATION, MOST_ENDED, Ended
+from ivsd.web.access import accounts as accounts_module
+from ivsd.web.access import ended as ended_module
+from ivsd.web.access import kept
+from ivsd.web.access.accounts import Accounts
+from ivsd.web.access.ended import FIRST_GENERATION, MOST_ENDED, Ended
 from tests.power_cut import QuickDisk
 from tests.web_door import PASSWORD, Box, Clock, Person
 

@@ -14,9 +14,9 @@ import pytest
 from ivsd.appliance import durable
 from ivsd.appliance.control_client import ControlError
 from ivsd.appliance.status import RoomStatus
-from ivsd.web import accounts as accounts_module
-from ivsd.web.accounts import Accounts
-from ivsd.web.first import MOST_PROVEN
+from ivsd.web.access import accounts as accounts_module
+from ivsd.web.access.accounts import Accounts
+from ivsd.web.access.first import MOST_PROVEN
 from tests.power_cut import QuickDisk
 from tests.web_door import IN_USE, NEW, OTHER, PASSWORD, Box, Clock, Person, where
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ivsd.appliance.status import OutboxStatus
-from ivsd.web import accounts
+from ivsd.web.access import accounts
 from tests.unit.test_web import FULL, Box
 
 FAULTY = replace(FULL, outbox=OutboxStatus(0, "the disk is full"))

@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 from ivsd.appliance.control_client import ControlError
 from ivsd.appliance.operations import Refused
 from ivsd.bundling import Bundling
-from ivsd.web import accounts
+from ivsd.web.access import accounts
 from ivsd.web.app import HEADERS, create_app
 from ivsd.web.live import Live
 from ivsd.web.site import Site

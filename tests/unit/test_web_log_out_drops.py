@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ivsd.web import accounts as accounts_module
+from ivsd.web.access import accounts as accounts_module
 from ivsd.web.typed import Typed
 from tests.badge_pages import NUMBERS, Box, Visitor
 from tests.web_door import PASSWORD

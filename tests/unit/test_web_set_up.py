@@ -36,12 +36,12 @@ from ivsd.appliance.status import (
 from ivsd.config import load
 from ivsd.config.password import CREDENTIAL
 from ivsd.events import Action, StopProtection
-from ivsd.setting_up import SettingUp
+from ivsd.set_up.fields import SettingUp
 from ivsd.valt.probing.findings import Step
 from ivsd.valt.simulator import Simulator, World
-from ivsd.web import accounts as accounts_module
 from ivsd.web import set_up
-from ivsd.web.accounts import Accounts
+from ivsd.web.access import accounts as accounts_module
+from ivsd.web.access.accounts import Accounts
 from ivsd.web.app import create_app
 from ivsd.web.live import Live
 from ivsd.web.set_up_words import ACTIONS, STEPS, STOPS

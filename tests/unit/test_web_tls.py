@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ivsd.web import tls_plain
 from ivsd.web.app import LONGEST_BODY
 from ivsd.web.serve import LOOPBACK
+from ivsd.web.tls import plain as tls_plain
 from tests.tls_box import (
     GET,
     LARGE,

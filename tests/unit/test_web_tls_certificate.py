@@ -17,7 +17,7 @@ from ivsd.appliance import durable
 from ivsd.config import ConfigError
 from ivsd.config.web import Tls, WebConfig
 from ivsd.web import tls
-from ivsd.web.tls_self_made import entries_of, keep, make
+from ivsd.web.tls.self_made import entries_of, keep, make
 
 TODAY = datetime.date(2026, 11, 23)
 NAMES = ("box", "box.local")

@@ -12,11 +12,12 @@ import pytest
 
 from ivsd.appliance.control_client import ControlError
 from ivsd.config.web import Tls, WebConfig
-from ivsd.web import tls, tls_ends
+from ivsd.web import tls
 from ivsd.web.app import create_app
 from ivsd.web.live import Live
 from ivsd.web.site import Site
-from ivsd.web.tls_self_made import make
+from ivsd.web.tls import ends as tls_ends
+from ivsd.web.tls.self_made import make
 
 TODAY = datetime.date(2026, 11, 23)
 END = datetime.date(2036, 11, 23)  # `make` gives it ten years

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from ivsd.web import tls_places
-from ivsd.web.tls_places import Places, Visit
+from ivsd.web.tls import places as tls_places
+from ivsd.web.tls.places import Places, Visit
 
 
 def run(do: Callable[[Places], Awaitable[None]]) -> None:

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from ivsd.web import tls, tls_self_made
-from ivsd.web.accounts import Accounts
+from ivsd.web import tls
+from ivsd.web.access.accounts import Accounts
+from ivsd.web.tls import self_made as tls_self_made
 
 LOOPBACK = "127.0.0.1"
 PASSWORD = "correct horse battery"

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from ivsd.web import tls_front, tls_places, tls_stream
 from ivsd.web.serve import LOOPBACK
-from ivsd.web.tls_front import Front
-from ivsd.web.tls_places import MOST_OF_ONE
+from ivsd.web.tls import front as tls_front
+from ivsd.web.tls import places as tls_places
+from ivsd.web.tls import stream as tls_stream
+from ivsd.web.tls.front import Front
+from ivsd.web.tls.places import MOST_OF_ONE
 from tests.tls_box import (
     GET,
     NAMES,

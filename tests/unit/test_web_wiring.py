@@ -31,12 +31,12 @@ from ivsd.appliance.status import (
 )
 from ivsd.config import load
 from ivsd.config.schema import Role, Shows
-from ivsd.setting_up import SettingUp
+from ivsd.set_up.fields import SettingUp
+from ivsd.set_up.wiring import Wiring
 from ivsd.web.app import create_app
 from ivsd.web.live import Live
 from ivsd.web.site import Site
 from ivsd.web.wired import order_from
-from ivsd.wiring import Wiring
 
 FILE = """\
 valt: {url: "http://127.0.0.1:9", username: admin}

@@ -16,11 +16,11 @@ pytest.importorskip("evdev", reason="needs evdev (pip install ivsd[appliance])")
 from ivsd.appliance.operations import Refused
 from ivsd.config import load, salvage
 from ivsd.config.schema import Role, Shows
-from ivsd.config_file import ConfigFile
 from ivsd.gpio_lines import ChipInfo, LineInfo
 from ivsd.inputs.event_devices import EventDevice
-from ivsd.spare_lines import PI
-from ivsd.wiring import Wiring
+from ivsd.set_up.config_file import ConfigFile
+from ivsd.set_up.spare_lines import PI
+from ivsd.set_up.wiring import Wiring
 
 SECRET = "correct-horse-battery"
 VALT = """\

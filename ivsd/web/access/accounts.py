@@ -27,9 +27,9 @@ from pathlib import Path
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from ivsd.web import kept
-from ivsd.web.backoff import Backoff
-from ivsd.web.setup_code import SetupCode
+from ivsd.web.access import kept
+from ivsd.web.access.backoff import Backoff
+from ivsd.web.access.setup_code import SetupCode
 
 SHORTEST, LONGEST = 10, 200  # characters of a password
 # OWASP's choice for 16 MiB: two at once fit the service's MemoryMax=, with werkzeug's own they

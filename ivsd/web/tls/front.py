@@ -20,9 +20,9 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from ivsd.web import tls_plain
-from ivsd.web.tls_places import Places
-from ivsd.web.tls_stream import PIECE, STALLED_S, Stream, first_byte
+from ivsd.web.tls import plain as tls_plain
+from ivsd.web.tls.places import Places
+from ivsd.web.tls.stream import PIECE, STALLED_S, Stream, first_byte
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ivsd.config.schema import LampKind, Shows
 from ivsd.config.values import Values
-from ivsd.same_device import same_device
-from ivsd.spare_lines import chip_called, named_in, number_of, why_not
-from ivsd.wire_forms import (
+from ivsd.set_up.same_device import same_device
+from ivsd.set_up.spare_lines import chip_called, named_in, number_of, why_not
+from ivsd.set_up.wire_forms import (
     CHIP,
     KEY,
     NAME,

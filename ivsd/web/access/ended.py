@@ -12,7 +12,7 @@ import secrets
 import threading
 from pathlib import Path
 
-from ivsd.web import kept
+from ivsd.web.access import kept
 
 MOST_ENDED = 64
 """The newest are kept. More log-outs than that within the life of a session end all sessions."""

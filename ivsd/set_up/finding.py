@@ -35,7 +35,7 @@ from ivsd.inputs.finder import (
     descriptor,
 )
 from ivsd.inputs.strays import Stray, Strays
-from ivsd.spare_lines import Named, called, chip_called, named_in, spare
+from ivsd.set_up.spare_lines import Named, called, chip_called, named_in, spare
 
 if TYPE_CHECKING:
     from ivsd.gpio_lines import ChipInfo

@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request
 
 from ivsd.appliance.control_client import ControlError
-from ivsd.web.badges_file import add_file, counted
-from ivsd.web.badges_shown import (
+from ivsd.web.badges.file import add_file, counted
+from ivsd.web.badges.shown import (
     GONE,
     LABELS,
     MOST_ROWS,
@@ -29,7 +29,7 @@ from ivsd.web.badges_shown import (
     masked,
     wrong_in,
 )
-from ivsd.web.badges_waiting import LAPSED, NO_BADGE, Swiped, Waiting, last_unknown
+from ivsd.web.badges.waiting import LAPSED, NO_BADGE, Swiped, Waiting, last_unknown
 from ivsd.web.unanswered import NOT_LEARNT, away
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from flask import Blueprint, Response, flash, redirect, request
 
 from ivsd.appliance.control_client import ControlError
 from ivsd.web import access
-from ivsd.web.badges_shown import Problem, Told, wrong_in
-from ivsd.web.sessions import address, drop_at_log_out
+from ivsd.web.access.sessions import address, drop_at_log_out
+from ivsd.web.badges.shown import Problem, Told, wrong_in
 from ivsd.web.typed import Typed
 
 if TYPE_CHECKING:

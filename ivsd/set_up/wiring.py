@@ -1,7 +1,7 @@
 """Adding and taking away buttons, keys and readers from afar, and setting lamps right.
 
-What a page may do to the wiring of a box, beside what `ivsd.setting_up` lets it do. `changes` is an
-object with exactly one of these keys:
+What a page may do to the wiring of a box, beside what `ivsd.set_up.fields` lets it do. `changes` is
+an object with exactly one of these keys:
 
     add_button  {"control", "action", "chip", "line", "active", "pull"}
     add_key     {"control", "action", "key", and "keyboard", one of ivsd.yaml, or "match"}
@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 from ivsd.appliance.operations import Refused
 from ivsd.config import Problem
 from ivsd.config.edits import merge
-from ivsd.config_file import ConfigFile, FileRefused, Text, in_words, told, would_change
-from ivsd.rewired import Rewired
-from ivsd.same_device import devices_here
-from ivsd.wire_forms import Change, Malformed, read_change
+from ivsd.set_up.config_file import ConfigFile, FileRefused, Text, in_words, told, would_change
+from ivsd.set_up.rewired import Rewired
+from ivsd.set_up.same_device import devices_here
+from ivsd.set_up.wire_forms import Change, Malformed, read_change
 
 if TYPE_CHECKING:
     from ivsd.gpio_lines import ChipInfo

@@ -12,8 +12,8 @@ from pathlib import Path
 from ivsd.config import ConfigError
 from ivsd.config.problems import Problem
 from ivsd.config.web import WebConfig
-from ivsd.web import tls_self_made
-from ivsd.web.tls_ends import end_of
+from ivsd.web.tls import self_made as tls_self_made
+from ivsd.web.tls.ends import end_of
 
 FILE = "tls.pem"
 """Of the self-made certificate, in the folder of the pages; a factory default drops it."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Flask, abort, g, redirect, request, session
 from werkzeug.wrappers import Response as AnyResponse
 
-from ivsd.web.first import add_first
-from ivsd.web.forged import (
+from ivsd.web.access.first import add_first
+from ivsd.web.access.forged import (
     csrf_field,
     csrf_token,
     only_looks,
@@ -21,8 +21,8 @@ from ivsd.web.forged import (
     refuse_other_sites,
     refuse_without_token,
 )
-from ivsd.web.login import add_log_in, confirm_password, log_in_for, password_problem
-from ivsd.web.sessions import EXTENSION, Cookies, Sessions, still_logged_in
+from ivsd.web.access.login import add_log_in, confirm_password, log_in_for, password_problem
+from ivsd.web.access.sessions import EXTENSION, Cookies, Sessions, still_logged_in
 
 if TYPE_CHECKING:
     from ivsd.web.site import Site

@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from ivsd.web import kept
-from ivsd.web.backoff import Backoff
+from ivsd.web.access import kept
+from ivsd.web.access.backoff import Backoff
 
 DIGITS = 8
 TRIES = 5  # wrong ones, whoever they are from, after which there is a new code

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ivsd.web import access
-from ivsd.web.badges_shown import Told, masked
-from ivsd.web.sessions import drop_at_log_out
+from ivsd.web.access.sessions import drop_at_log_out
+from ivsd.web.badges.shown import Told, masked
 from ivsd.web.typed import Typed
 
 LAPSED = (

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from flask import Blueprint, Response, flash, g, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from ivsd.web.backoff import wait_of, why_not
-from ivsd.web.sessions import Sessions, address, of_this_app
+from ivsd.web.access.backoff import wait_of, why_not
+from ivsd.web.access.sessions import Sessions, address, of_this_app
 
 LONGEST_NEXT = 500
 

@@ -19,9 +19,9 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.wrappers import Response as AnyResponse
 
 from ivsd.appliance.control_client import ControlError
-from ivsd.web.accounts import SHORTEST, AlreadySet
-from ivsd.web.backoff import Backoff, wait_of, why_not
-from ivsd.web.sessions import Sessions, address
+from ivsd.web.access.accounts import SHORTEST, AlreadySet
+from ivsd.web.access.backoff import Backoff, wait_of, why_not
+from ivsd.web.access.sessions import Sessions, address
 from ivsd.web.unanswered import NOT_LEARNT
 
 if TYPE_CHECKING:

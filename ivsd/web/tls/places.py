@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ivsd.web.backoff import counted_as
+from ivsd.web.access.backoff import counted_as
 
 MOST = 90
 """Connections at once: waitress takes 100 less its own."""

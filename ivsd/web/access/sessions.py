@@ -15,9 +15,9 @@ from flask import Flask, Request, current_app, g, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import BadSignature
 
-from ivsd.web.accounts import Accounts
-from ivsd.web.ended import Ended
-from ivsd.web.forged import csrf_token
+from ivsd.web.access.accounts import Accounts
+from ivsd.web.access.ended import Ended
+from ivsd.web.access.forged import csrf_token
 from ivsd.web.typed import Typed
 
 SESSION_S = 12 * 3600.0

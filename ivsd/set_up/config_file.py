@@ -1,6 +1,6 @@
 """ivsd.yaml as the daemon reads and writes it for others (decision 5): it alone writes the file.
 
-What may be changed is for `ivsd.setting_up` and `ivsd.wiring` to say.
+What may be changed is for `ivsd.set_up.fields` and `ivsd.set_up.wiring` to say.
 
 A password belongs to the server that the file names, and two files cannot be written at once. So
 a new password waits beside the old one, under the revision of the file that it is for, until that

@@ -20,7 +20,7 @@ from ivsd.config.edits import Merged, merge, text_of
 from ivsd.config.password import CREDENTIAL
 from ivsd.config.schema import Config, Valt
 from ivsd.config.values import Values, Verbatim
-from ivsd.config_file import (
+from ivsd.set_up.config_file import (
     ConfigFile,
     FileRefused,
     Text,

@@ -1,4 +1,4 @@
-"""The changes of `ivsd.wiring` as types: what was sent is one of these, or is refused."""
+"""The changes of `ivsd.set_up.wiring` as types: what was sent is one of these, or is refused."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What the pages set up in ivsd.yaml, which the daemon alone writes (decisions 5 and 18)."""
