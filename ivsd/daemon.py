@@ -158,6 +158,8 @@ class Daemon:
         self._status_words = ""
         self._began_at = time.monotonic()
         self._problems: list[str] = []
+        self.is_current = False
+        """Whether it works by what the files say, as far as it was told to read them."""
         self._reading: threading.Thread | None = None
         self._is_old = False
         """Whether what that thread reads may have changed meanwhile."""
@@ -183,6 +185,7 @@ class Daemon:
 
     def reload(self) -> None:
         """Read the configuration again; the old one stays when the new one is wrong."""
+        self.is_current = False
         self._queue.put(Task(self._read_beside))
 
     # -- the loop -----------------------------------------------------------------------------
@@ -195,6 +198,7 @@ class Daemon:
         if self._control is not None:
             self._control.start()
         self._use(self._read())
+        self.is_current = True
         notify("READY=1")
         deadline: float | None = None
         code = 0
@@ -345,6 +349,7 @@ class Daemon:
             return None
         self._end_finding()
         self._use(read)
+        self.is_current = True
         self._tell_status()
         self._tell_callers()
         return Tick()

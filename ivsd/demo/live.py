@@ -19,7 +19,7 @@ from types import TracebackType
 from ivsd.config import CARDS, ConfigError, load, load_cards_beside
 from ivsd.daemon import Daemon
 from ivsd.demo.scenario import Changes, ScenarioError, Seen, act_elsewhere, set_quirk
-from ivsd.events import Command, DeviceFound
+from ivsd.events import Command
 from ivsd.hardware import VirtualHardware, fixture_for
 from ivsd.outputs.virtual import VirtualLamp
 from ivsd.valt.simulator import Fault, Simulator, World
@@ -31,8 +31,6 @@ _PATHS = {
     "status": "/status", "look-up": "admin/users",
 }  # fmt: skip
 _MARKER_PATHS = {5: "/record/markers", 6: "/comment"}
-
-_CHANGED = "the scenario's configuration"
 
 BADGES = {
     "a": ("Alice", "0004711001"),
@@ -179,9 +177,8 @@ class LiveBox:
         except ConfigError as e:
             raise ScenarioError(f"the scenario's configuration is wrong: {e}") from None
         self.daemon.reload()
-        self.daemon.post(DeviceFound(_CHANGED))  # told when what came before it was handled
         deadline = self.now() + 5.0
-        while f"{_CHANGED}: ready" not in self.seen.notes and self.now() < deadline:
+        while not self.daemon.is_current and self.now() < deadline:
             self.wait_until(deadline)
 
     def now(self) -> float:
