@@ -494,7 +494,7 @@ def test_a_lamp_that_does_not_light_is_explained(
 
 
 def test_the_page_warns_before_a_sign_shows_something_else(visitor: Visitor) -> None:
-    assert "does not tell then whether somebody records" in visitor.page.text
+    assert "cannot be tried while somebody records" in visitor.page.text
 
 
 def test_where_one_lamp_is_alone_nobody_is_asked_which_one_it_is(tmp_path: Path) -> None:
