@@ -218,6 +218,7 @@ class HeldBox(Box):
                     self.fd_restore((source, at))
             case FactoryDefaultBegan():
                 self.fd_began = True
+                self.fd_cancel()
                 self.fd_answered(Result.DONE)
             case FactoryDefaultFailed():
                 self.fd_answered(Result.FAILED)
@@ -540,11 +541,8 @@ class Door(HeldBox, RuleBasedStateMachine):
     @rule(begins=st.booleans(), after_s=st.sampled_from([0.1, 3.0, 3.0, 59.0, 61.0]))
     def privileged_part_answers(self, begins: bool, after_s: float) -> None:
         self.pass_time(after_s)
-        # KNOWN: a late Began leaves a hold as it is, which restores once more then.
-        if begins and self.fd_since is None and self.fd_confirm is None:
-            self.handle(FactoryDefaultBegan())
-        elif not begins:
-            self.handle(FactoryDefaultFailed("a template is missing"))
+        event = FactoryDefaultBegan() if begins else FactoryDefaultFailed("a template is missing")
+        self.handle(event)
 
     @precondition(lambda self: self.fd_began)
     @rule(config=CONFIGS)

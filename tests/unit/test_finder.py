@@ -445,6 +445,7 @@ def test_a_line_that_is_refused_does_not_keep_out_the_others(
     kernel["gpiochip0"].request_error = errno.EINVAL
     pedal = plug(plugged, "two_nodes_keys", "/dev/input/event3", "foot switch")
     search = Search(Inputs(), stop_fd)
+    until(lambda: pedal.grabs == 1)
     press(pedal, "KEY_KPPLUS")
     found = search.end()
     assert found is not None
