@@ -20,7 +20,7 @@ def press(socket: Path, control: str, *, as_json: bool) -> int:
         outcome = control_client.ask(socket, "press", {"control": control})
     except ControlError as e:
         print(f"ivsd: {e}", file=sys.stderr)
-        return NOT_DONE if e.code == "bad_args" else exit_code_of(e)
+        return exit_code_of(e)
     result, reason = str(outcome.get("result")), str(outcome.get("reason"))
     if as_json:
         print(json.dumps({"result": result, "reason": reason}, ensure_ascii=False))

@@ -172,6 +172,7 @@ def test_a_file_that_is_read_anew_ends_the_search_as_its_lines_may_be_wanted(box
     assert isinstance(found, ControlError)
     assert found.code == "changed"
     assert box.hardware.unnamed._searchers == []
+    until(lambda: box.daemon.is_current)  # who asks meanwhile is told to try again, too
     assert isinstance(box.find(lambda: box.hardware.unnamed.touch(LINE)), dict)
 
 
